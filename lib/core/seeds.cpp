@@ -1,0 +1,76 @@
+#include "core/seeds.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace sst {
+namespace {
+
+/// The finaliser of SplitMix64 (Steele et al. 2014): every input bit changes half of the output bits.
+uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+uint64_t name_index(std::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+uint64_t combine(uint64_t a, uint64_t b) { return mix(mix(a) ^ b); }
+
+CounterRng::CounterRng(uint64_t seed, Stream stream, uint64_t index) : index_(index) {
+  const uint64_t key = combine(seed, static_cast<uint64_t>(stream));
+  key_ = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
+}
+
+std::array<uint32_t, 4> CounterRng::block(uint64_t block) const {
+  uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32);
+  uint32_t c2 = static_cast<uint32_t>(index_), c3 = static_cast<uint32_t>(index_ >> 32);
+  uint32_t k0 = key_[0], k1 = key_[1];
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
+    const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    c1 = static_cast<uint32_t>(p1);
+    c3 = static_cast<uint32_t>(p0);
+    c0 = n0;
+    c2 = n2;
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  return {c0, c1, c2, c3};
+}
+
+uint32_t CounterRng::next_u32() {
+  if (left_ == 0) {
+    words_ = block(position_++);
+    left_ = 4;
+  }
+  return words_[static_cast<size_t>(4 - left_--)];
+}
+
+uint64_t CounterRng::next_u64() {
+  const uint64_t low = next_u32();
+  return low | (uint64_t{next_u32()} << 32);
+}
+
+double CounterRng::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+
+double CounterRng::normal() {
+  const double radius = std::sqrt(-2.0 * std::log1p(-uniform()));
+  return radius * std::cos(2.0 * std::numbers::pi * uniform());
+}
+
+uint64_t CounterRng::below(uint64_t bound) {
+  const uint64_t limit = bound * (UINT64_MAX / bound);  // the largest multiple of bound
+  uint64_t draw = next_u64();
+  while (draw >= limit) draw = next_u64();
+  return draw % bound;
+}
+
+}  // namespace sst

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "nn/linear.hpp"
+#include "optim/optimizer.hpp"
+
+namespace sst::methods {
+
+/// What a method may know of the run it serves.
+struct MethodContext {
+  uint64_t seed = 0;
+  int64_t hidden_size = 0;     ///< width of the model: T2 = hidden_size / rank
+  int64_t rows_per_step = 0;   ///< rows that pass through a block's linear map in one optimizer step
+  int64_t steps_per_epoch = 1;
+  bool euclidean = true;       ///< geometry of the model; decides what `base_init: auto` means
+};
+
+/// Factors on the two learning rates at one step, on top of the schedule's.
+struct RateFactors {
+  double base = 1;
+  double low_rank = 1;
+};
+
+/// What a method did at a step, for logs: {"event", name}, numbers by metric name.
+struct MethodEvent {
+  std::string name;
+  std::map<std::string, double> values;
+};
+
+/// One way to parametrise and train linear maps. The trainer calls, in this order: make_linear (from the model's
+/// maker), on_start once the optimizer knows every tensor, then around each optimizer step before_step and after_step.
+class Method {
+ public:
+  explicit Method(MethodContext context) : context_(context) {}
+  virtual ~Method() = default;
+
+  virtual std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) = 0;
+
+  virtual void on_start(optim::Optimizer&) {}
+  /// Gradients of step `step` (0-based) are ready and clipped; nothing has moved yet.
+  virtual void before_step(int64_t /*step*/, optim::Optimizer&) {}
+  /// The optimizer has moved every tensor.
+  virtual void after_step(int64_t /*step*/, optim::Optimizer&) {}
+  virtual RateFactors rate_factors(int64_t /*step*/) const { return {}; }
+
+  /// State beyond the layers' own tensors (slot maps, cursors, bases), by name; saved in method.safetensors.
+  virtual std::map<std::string, torch::Tensor> state_dict() const { return {}; }
+  /// Throws CheckpointError when a tensor is missing or does not fit.
+  virtual void load_state_dict(const std::map<std::string, torch::Tensor>&) {}
+
+  /// Takes the events since the last call.
+  std::vector<MethodEvent> take_events() { return std::exchange(events_, {}); }
+
+ protected:
+  const MethodContext& context() const { return context_; }
+  void record(MethodEvent event) { events_.push_back(std::move(event)); }
+
+ private:
+  MethodContext context_;
+  std::vector<MethodEvent> events_;
+};
+
+}  // namespace sst::methods

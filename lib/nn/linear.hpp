@@ -1,0 +1,91 @@
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/rows.hpp"
+
+namespace sst::nn {
+
+/// One linear map that a model asks for: y = x Wᵀ + b, W [out, in].
+struct LinearSpec {
+  int64_t in = 0;
+  int64_t out = 0;
+  bool bias = true;
+  std::string name;        ///< dotted path of the map in the model: key of random streams, targets and method state
+  bool in_block = true;    ///< belongs to what `targets: ["*"]` means: no output head, no projection around the blocks
+  torch::Tensor initial_weight;  ///< [out, in], the model's own initial W; a method may start from another one
+};
+
+/// A tensor with the name under which checkpoint, optimizer and logs know it.
+struct NamedTensor {
+  std::string name;
+  torch::Tensor tensor;
+};
+
+/// What a model holds in place of a weight matrix. It owes two answers, forward() and dense_weight(); how the matrix is
+/// parametrised and trained is the method's business.
+class LinearMap : public torch::nn::Module {
+ public:
+  explicit LinearMap(const LinearSpec& spec);
+
+  /// x [..., in] → [..., out].
+  torch::Tensor forward(const torch::Tensor& x);
+  /// x [rows, in] → [rows, out].
+  torch::Tensor forward(const tensor::Rows& x) { return apply(x); }
+
+  /// The matrix that forward() applies, [out, in], without a graph.
+  virtual torch::Tensor dense_weight() const = 0;
+  /// Starts again from W [out, in], as if it had been the initial weight.
+  virtual void set_dense_weight(const torch::Tensor& weight) = 0;
+
+  /// Trained tensors that are views into a registered one (an active block of rows), by local name. They share the
+  /// storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take them.
+  virtual std::vector<NamedTensor> active_views() const { return {}; }
+  /// Local names of the tensors that train at the method's own rate.
+  virtual std::vector<std::string> low_rank_names() const { return {}; }
+
+  const LinearSpec& spec() const { return spec_; }
+  const torch::Tensor& bias() const { return bias_; }  ///< [out], undefined when the map has none
+
+ protected:
+  virtual torch::Tensor apply(const tensor::Rows& x) = 0;
+
+ private:
+  LinearSpec spec_;
+  torch::Tensor bias_;
+};
+
+/// How a model gets its linear maps. The model registers what comes back and never learns what it is.
+using LinearFactory = std::function<std::shared_ptr<LinearMap>(LinearSpec)>;
+
+/// The plain matrix: one parameter `weight` [out, in].
+class DenseLinear final : public LinearMap {
+ public:
+  explicit DenseLinear(const LinearSpec& spec);
+  torch::Tensor dense_weight() const override { return weight_.detach(); }
+  void set_dense_weight(const torch::Tensor& weight) override;
+
+ protected:
+  torch::Tensor apply(const tensor::Rows& x) override;
+
+ private:
+  torch::Tensor weight_;
+};
+
+/// Makes a DenseLinear whatever is asked for.
+LinearFactory dense_factory();
+
+/// Every tensor the optimizer trains, named by its path in `module`: parameters that require a gradient, and the
+/// active views of the linear maps.
+std::vector<NamedTensor> trainable_tensors(const torch::nn::Module& module);
+
+/// Every tensor a checkpoint holds, named by its path in `module`: parameters and buffers.
+std::vector<NamedTensor> stored_tensors(const torch::nn::Module& module);
+
+}  // namespace sst::nn

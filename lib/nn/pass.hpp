@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/seeds.hpp"
+
+namespace sst::nn {
+
+/// What a forward pass needs to know besides its input: whether it trains, and which numbers its dropout draws.
+struct Pass {
+  bool training = false;
+  uint64_t seed = 0;
+  int64_t step = 0;  ///< 0-based optimizer step
+
+  /// The mask of one layer in one step: a pure function of (seed, step, layer), whatever else ran before.
+  CounterRng dropout_rng(std::string_view layer) const {
+    return {seed, Stream::kDropout, combine(static_cast<uint64_t>(step), name_index(layer))};
+  }
+};
+
+}  // namespace sst::nn

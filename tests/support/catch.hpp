@@ -1,0 +1,11 @@
+#pragma once
+
+// The only way tests include Catch2: version 3 where the system has it, version 2.13 (Debian 12) otherwise.
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+using Catch::Matchers::ContainsSubstring;
+#else
+#include <catch2/catch.hpp>
+inline auto ContainsSubstring(const std::string& text) { return Catch::Matchers::Contains(text); }
+#endif
