@@ -17,9 +17,30 @@ if(CCACHE_PROGRAM)
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
 endif()
 
+# In this order: -DCMAKE_PREFIX_PATH=…, the environment's LIBTORCH and CMAKE_PREFIX_PATH, what `make deps` unpacked.
+if(DEFINED ENV{LIBTORCH} AND NOT "$ENV{LIBTORCH}" STREQUAL "")
+  list(APPEND CMAKE_PREFIX_PATH $ENV{LIBTORCH})
+endif()
+if(DEFINED ENV{CMAKE_PREFIX_PATH})
+  string(REPLACE ":" ";" _prefixes "$ENV{CMAKE_PREFIX_PATH}")
+  list(APPEND CMAKE_PREFIX_PATH ${_prefixes})
+endif()
 if(EXISTS ${CMAKE_SOURCE_DIR}/.deps/torch/share/cmake/Torch/TorchConfig.cmake)
   list(APPEND CMAKE_PREFIX_PATH ${CMAKE_SOURCE_DIR}/.deps/torch)
 endif()
+
+# The linker is the fastest one that is there: the default one needs seconds for each program.
+include(CheckLinkerFlag)
+foreach(linker mold lld gold)
+  check_linker_flag(CXX -fuse-ld=${linker} SST_HAS_${linker})
+  if(SST_HAS_${linker})
+    add_link_options(-fuse-ld=${linker})
+    break()
+  endif()
+endforeach()
+
+# An installed program finds the LibTorch it was built with.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 find_package(Threads REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -29,7 +50,9 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 set(CAFFE2_STATIC_LINK_CUDA OFF)
+set(CMAKE_MESSAGE_LOG_LEVEL ERROR)  # LibTorch warns of a profiler library that its wheel never carries
 find_package(Torch REQUIRED)
+unset(CMAKE_MESSAGE_LOG_LEVEL)
 
 # LibTorch's include folder carries its own fmt, newer than the one the system's spdlog was built against. A folder
 # that holds nothing but a link to the system's fmt, put before LibTorch's, decides for the system's.

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Makes a bare machine ready to build: Debian's packages, and LibTorch in .deps/torch. Running it again costs a moment
+# and no network.
+#
+#   cmake/setup.sh                      everything (what `make deps` calls)
+#   cmake/setup.sh packages|libtorch    one of the two
+#
+#   TORCH=cpu|cuda       which LibTorch; without it: the one that is there, else CUDA where a GPU is seen, else CPU
+#   LIBTORCH=DIR         a LibTorch of yours is used and none is unpacked; so is one found through CMAKE_PREFIX_PATH
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+torch_version=2.13.0
+cpu_index=https://download.pytorch.org/whl/cpu
+packages=(build-essential python3-venv libcli11-dev libyaml-cpp-dev libspdlog-dev libsentencepiece-dev sentencepiece
+  catch2 nlohmann-json3-dev libpcre2-dev libarchive-dev libssl-dev libbenchmark-dev gnuplot-nox ninja-build ccache cmake)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { printf 'setup: error: %s\n' "$1" >&2; shift; printf '   hint: %s\n' "$@" >&2; exit 1; }
+
+# --- packages -------------------------------------------------------------------------------------------------------
+
+missing_packages() {
+  local installed
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
+  printf '%s\n' "${packages[@]}" | grep -vxF -f <(printf '%s\n' "$installed" | grep . || echo -) || true
+}
+
+# Where packages cannot be installed from here, the build goes on with the tools that are there: CMake names what it
+# does not find.
+without_packages() {
+  local tool
+  for tool in c++ cmake ninja python3; do
+    command -v "$tool" >/dev/null || fail "$1, and '$tool' is not there" "install what these Debian packages hold: $2"
+  done
+  say "$1; going on with the tools that are there (Debian calls them: $2)"
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    without_packages "this is no Debian or Ubuntu" "${packages[*]}"
+    return
+  fi
+  local missing as_root=()
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      without_packages "neither root nor sudo to install packages" "${missing[*]}"
+      return
+    fi
+    as_root=(sudo)
+  fi
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  local log
+  log=$(mktemp)
+  # An old package list answers "not found" for versions that moved on, so it is renewed first; one mirror out of reach
+  # need not matter.
+  ${as_root[@]+"${as_root[@]}"} apt-get update -qq >"$log" 2>&1 </dev/null || say "apt-get update had trouble; trying with the lists that are there"
+  if ! ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      "${missing[@]}" >>"$log" 2>&1 </dev/null; then
+    tail -n 15 "$log" >&2
+    fail "apt-get could not install the packages (full log: $log)" "by hand: apt-get install ${missing[*]}"
+  fi
+  rm -f "$log"
+}
+
+# --- LibTorch -------------------------------------------------------------------------------------------------------
+
+gpu_is_seen() { [ -e /dev/nvidia0 ] || { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }; }
+
+# The LibTorch the user brings: LIBTORCH, or a CMAKE_PREFIX_PATH that has one.
+libtorch_is_given() {
+  [ -z "${LIBTORCH:-}" ] || return 0
+  local folder
+  while IFS= read -r folder; do
+    [ -e "$folder/share/cmake/Torch/TorchConfig.cmake" ] && return 0
+  done < <(tr ':;' '\n\n' <<<"${CMAKE_PREFIX_PATH:-}")
+  return 1
+}
+
+# "2.13.0 cpu", or nothing where none is unpacked. The folder appears whole or not at all, so this is proof enough.
+unpacked_torch() {
+  local version
+  version=$(sed -n "s/^__version__ = '\(.*\)'$/\1/p" .deps/torch/version.py 2>/dev/null) || return 0
+  grep -q '^cuda.*= None' .deps/torch/version.py && echo "${version%%+*} cpu" || echo "${version%%+*} cuda"
+}
+
+# Downloads the wheel (and for CUDA the NVIDIA wheels it links) into $1/wheels. The CPU build is asked for by its full name
+# first, which an index without it answers at once instead of sending gigabytes of the CUDA build.
+download_wheels() {
+  local into=$1/wheels kind=$2 pip=("$1/venv/bin/python" -m pip --quiet --disable-pip-version-check)
+  if [ "$kind" = cpu ]; then
+    "${pip[@]}" download --no-deps --retries 0 -d "$into" "torch==$torch_version+cpu" 2>/dev/null && return
+    say "no CPU build where pip looks; trying PyTorch's own index"
+    "${pip[@]}" download --no-deps --timeout 5 --retries 0 --index-url "$cpu_index" -d "$into" "torch==$torch_version" \
+      2>/dev/null && return
+    say "PyTorch's index is out of reach; taking the default build, which may be several gigabytes"
+  fi
+  "${pip[@]}" download --prefer-binary -d "$into" "torch==$torch_version"
+}
+
+# Of each wheel the parts a C++ program needs; version.py says which build it is.
+unpack_wheels() {
+  python3 - "$1" "$2" <<'PYTHON'
+import pathlib, sys, zipfile
+
+for wheel in sorted(pathlib.Path(sys.argv[1]).glob("*.whl")):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.startswith(("torch/include/", "torch/lib/", "torch/share/", "nvidia/")) or name == "torch/version.py":
+                archive.extract(name, sys.argv[2])
+PYTHON
+}
+
+unpack_libtorch() {
+  local kind=${TORCH:-} there
+  case $kind in '' | cpu | cuda) ;; *) fail "TORCH is '$kind' but must be cpu or cuda" "TORCH=cpu make deps" ;; esac
+  libtorch_is_given && return
+  there=$(unpacked_torch)
+  if [ "$there" = "$torch_version $kind" ] || { [ -z "$kind" ] && [ "${there% *}" = "$torch_version" ]; }; then return; fi
+  if [ -z "$kind" ]; then kind=cpu; gpu_is_seen && kind=cuda; fi
+
+  command -v python3 >/dev/null || fail "python3 unpacks LibTorch and is not there" "install python3-venv, or give LIBTORCH=/path/to/libtorch"
+  say "fetching LibTorch $torch_version ($kind build) into .deps/torch"
+  rm -rf .deps/unpacking.* # an interrupted one
+  work=$(mktemp -d .deps/unpacking.XXXXXX)
+  trap 'rm -rf "$work"' EXIT
+  python3 -m venv "$work/venv" || fail "python3 cannot make a virtual environment" "install python3-venv"
+  mkdir "$work/wheels"
+  download_wheels "$work" "$kind" ||
+    fail "pip found no torch==$torch_version" "is a package index in reach? (pip download torch==$torch_version)" \
+      "or unpack a LibTorch yourself and give LIBTORCH=/path/to/libtorch"
+  say "unpacking $(cd "$work/wheels" && ls torch-*.whl)"
+  unpack_wheels "$work/wheels" "$work/unpacked"
+  rm -rf .deps/torch .deps/nvidia
+  [ ! -d "$work/unpacked/nvidia" ] || mv "$work/unpacked/nvidia" .deps/nvidia
+  mv "$work/unpacked/torch" .deps/torch
+}
+
+case ${1:-all} in
+  packages) install_packages ;;
+  libtorch | all)
+    [ "${1:-all}" = libtorch ] || install_packages
+    mkdir -p .deps
+    exec 9>.deps/lock
+    flock 9 # two makes at once must not unpack over each other
+    unpack_libtorch
+    ;;
+  *) fail "unknown part '$1'" "usage: cmake/setup.sh [packages|libtorch]" ;;
+esac
