@@ -2,12 +2,14 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace sst {
 
-/// The named sources of randomness. Each draw is a pure function of (seed, stream, index, position), so nothing that is
-/// created, skipped or resumed shifts what another part draws. The numbers are part of every result: never renumber.
+/// The named sources of randomness. Each draw is a pure function of (seed, stream, index, position), so
+/// nothing that is created, skipped or resumed shifts what another part draws. The numbers are part of every
+/// result: never renumber.
 enum class Stream : uint32_t {
   kInit = 1,       ///< initial weights; index = name of the tensor
   kDataOrder = 2,  ///< order of samples; index = epoch
@@ -24,19 +26,23 @@ uint64_t name_index(std::string_view name);
 /// One index from two.
 uint64_t combine(uint64_t a, uint64_t b);
 
-/// Counter-based generator: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
-/// The key is (seed, stream), the counter (position, index). Copies are independent; nothing is global.
+/// Counter-based generator: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
+/// (2011). The key is (seed, stream), the counter (position, index). Copies are independent; nothing is
+/// global.
 class CounterRng {
  public:
   CounterRng(uint64_t seed, Stream stream, uint64_t index = 0);
 
   /// The four words at block `block` of this stream: random access for loops over many elements.
   std::array<uint32_t, 4> block(uint64_t block) const;
+  /// The words of the blocks from `first_block` on, until `words` is full: block() for many, several blocks
+  /// at a time.
+  void fill(uint64_t first_block, std::span<uint32_t> words) const;
 
   uint32_t next_u32();
   uint64_t next_u64();
-  double uniform();               ///< in [0, 1), 53 bits
-  double normal();                ///< standard normal (Box-Muller)
+  double uniform();                ///< in [0, 1), 53 bits
+  double normal();                 ///< standard normal (Box-Muller)
   uint64_t below(uint64_t bound);  ///< uniform in [0, bound), without bias
 
  private:

@@ -17,9 +17,11 @@ struct LinearSpec {
   int64_t in = 0;
   int64_t out = 0;
   bool bias = true;
-  std::string name;        ///< dotted path of the map in the model: key of random streams, targets and method state
-  bool in_block = true;    ///< belongs to what `targets: ["*"]` means: no output head, no projection around the blocks
-  torch::Tensor initial_weight;  ///< [out, in], the model's own initial W; a method may start from another one
+  std::string name;  ///< dotted path of the map in the model: key of random streams, targets and method state
+  bool in_block =
+      true;  ///< belongs to what `targets: ["*"]` means: no output head, no projection around the blocks
+  torch::Tensor
+      initial_weight;  ///< [out, in], the model's own initial W; a method may start from another one
 };
 
 /// A tensor with the name under which checkpoint, optimizer and logs know it.
@@ -28,10 +30,11 @@ struct NamedTensor {
   torch::Tensor tensor;
 };
 
-/// What a model holds in place of a weight matrix. It owes two answers, forward() and dense_weight(); how the matrix is
-/// parametrised and trained is the method's business.
+/// What a model holds in place of a weight matrix. It owes two answers, forward() and dense_weight(); how the
+/// matrix is parametrised and trained is the method's business.
 class LinearMap : public torch::nn::Module {
  public:
+  /// Registers `bias`, zero, in the type and on the device of the initial weight, which must be given.
   explicit LinearMap(const LinearSpec& spec);
 
   /// x [..., in] → [..., out].
@@ -44,13 +47,14 @@ class LinearMap : public torch::nn::Module {
   /// Starts again from W [out, in], as if it had been the initial weight.
   virtual void set_dense_weight(const torch::Tensor& weight) = 0;
 
-  /// Trained tensors that are views into a registered one (an active block of rows), by local name. They share the
-  /// storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take them.
+  /// Trained tensors that are views into a registered one (an active block of rows), by local name. They
+  /// share the storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take
+  /// them.
   virtual std::vector<NamedTensor> active_views() const { return {}; }
   /// Local names of the tensors that train at the method's own rate.
   virtual std::vector<std::string> low_rank_names() const { return {}; }
 
-  const LinearSpec& spec() const { return spec_; }
+  const LinearSpec& spec() const { return spec_; }     ///< without its initial weight
   const torch::Tensor& bias() const { return bias_; }  ///< [out], undefined when the map has none
 
  protected:
@@ -81,8 +85,8 @@ class DenseLinear final : public LinearMap {
 /// Makes a DenseLinear whatever is asked for.
 LinearFactory dense_factory();
 
-/// Every tensor the optimizer trains, named by its path in `module`: parameters that require a gradient, and the
-/// active views of the linear maps.
+/// Every tensor the optimizer trains, named by its path in `module`: parameters that require a gradient, and
+/// the active views of the linear maps.
 std::vector<NamedTensor> trainable_tensors(const torch::nn::Module& module);
 
 /// Every tensor a checkpoint holds, named by its path in `module`: parameters and buffers.

@@ -1,13 +1,15 @@
 #include "core/seeds.hpp"
 
 #include <set>
+#include <vector>
 
 #include "tests/support/catch.hpp"
 
 namespace sst {
 
-// Known answers of Random123's Philox4x32-10: the counter and key all zero give 6627e8d5 e169c58d bc57ac4c 9b00dbd8. Our
-// key is hashed, so the test checks structure here, and freezes a few draws: they are part of every result.
+// Known answers of Random123's Philox4x32-10: the counter and key all zero give 6627e8d5 e169c58d bc57ac4c
+// 9b00dbd8. Our key is hashed, so the test checks structure here, and freezes a few draws: they are part of
+// every result.
 TEST_CASE("a stream is a pure function of seed, stream and index", "[core]") {
   CounterRng a(7, Stream::kInit, 3), b(7, Stream::kInit, 3);
   for (int i = 0; i < 100; ++i) CHECK(a.next_u32() == b.next_u32());
@@ -20,6 +22,15 @@ TEST_CASE("blocks give the words that sequential draws give", "[core]") {
   CounterRng rng(1, Stream::kDropout, 99);
   for (uint64_t block = 0; block < 5; ++block)
     for (const uint32_t word : rng.block(block)) CHECK(word == rng.next_u32());
+}
+
+TEST_CASE("filling many words gives the words of the blocks", "[core]") {
+  const CounterRng rng(1, Stream::kDropout, 99);
+  for (const size_t count : {1u, 4u, 63u, 64u, 203u}) {
+    std::vector<uint32_t> words(count);
+    rng.fill(uint64_t{0xFFFFFFF5}, words);  // the low half of the block number carries over on the way
+    for (size_t i = 0; i < count; ++i) REQUIRE(words[i] == rng.block(uint64_t{0xFFFFFFF5} + i / 4)[i % 4]);
+  }
 }
 
 TEST_CASE("uniform and normal draws have the moments they should", "[core]") {

@@ -1,0 +1,65 @@
+#include "tensor/random.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <array>
+#include <numeric>
+
+#include "core/error.hpp"
+
+namespace sst::tensor {
+namespace {
+
+template <class Draw>
+torch::Tensor filled(torch::IntArrayRef shape, const torch::TensorOptions& options, Draw draw) {
+  const torch::Tensor values = torch::empty(shape, torch::kFloat64);
+  double* const data = values.mutable_data_ptr<double>();
+  for (int64_t i = 0; i < values.numel(); ++i) data[i] = draw();
+  return values.to(options.device(), options.dtype().toScalarType());
+}
+
+template <class Scalar>
+void fill_dropout_factors(Scalar* factors, int64_t count, double p, const CounterRng& rng) {
+  constexpr int64_t kChunk = 512;  // words drawn at a time; a multiple of the four in a block
+  const Scalar kept = static_cast<Scalar>(1 / (1 - p));
+  const auto threshold = static_cast<uint32_t>(std::min(std::llround(p * 0x1.0p32), 0xFFFFFFFFLL));
+  at::parallel_for(0, (count + kChunk - 1) / kChunk, 64, [&](int64_t begin, int64_t end) {
+    std::array<uint32_t, kChunk> words;
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const int64_t first = chunk * kChunk, size = std::min(kChunk, count - first);
+      rng.fill(static_cast<uint64_t>(first / 4), {words.data(), static_cast<size_t>(size)});
+      for (int64_t i = 0; i < size; ++i)
+        factors[first + i] = words[static_cast<size_t>(i)] >= threshold ? kept : Scalar{0};
+    }
+  });
+}
+
+}  // namespace
+
+torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, CounterRng rng,
+                      const torch::TensorOptions& options) {
+  return filled(shape, options, [&] { return least + (most - least) * rng.uniform(); });
+}
+
+torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, CounterRng rng,
+                     const torch::TensorOptions& options) {
+  return filled(shape, options, [&] { return mean + deviation * rng.normal(); });
+}
+
+torch::Tensor permutation(int64_t count, CounterRng rng) {
+  const torch::Tensor order = torch::arange(count, torch::kInt64);
+  int64_t* const data = order.mutable_data_ptr<int64_t>();
+  for (int64_t i = count - 1; i > 0; --i) std::swap(data[i], data[rng.below(static_cast<uint64_t>(i) + 1)]);
+  return order;
+}
+
+torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype) {
+  require(p >= 0 && p < 1, "dropout needs a probability in [0, 1), not " + std::to_string(p));
+  const torch::Tensor factors = torch::empty({count}, dtype);
+  AT_DISPATCH_FLOATING_TYPES(dtype, "dropout_factors", [&] {
+    fill_dropout_factors(factors.mutable_data_ptr<scalar_t>(), count, p, rng);
+  });
+  return factors;
+}
+
+}  // namespace sst::tensor

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include "core/seeds.hpp"
+
+/// Tensors drawn from the named streams: pure functions of their arguments, the same on every device. Numbers
+/// are drawn in double precision on the CPU and then cast, so that float32 and float64 models start from the
+/// same values.
+namespace sst::tensor {
+
+/// Uniform on [least, most).
+torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, CounterRng rng,
+                      const torch::TensorOptions& options = torch::kFloat32);
+
+/// Normal with the given mean and standard deviation.
+torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, CounterRng rng,
+                     const torch::TensorOptions& options = torch::kFloat32);
+
+/// The numbers 0 … count − 1 in random order, int64 [count].
+torch::Tensor permutation(int64_t count, CounterRng rng);
+
+/// Factors of inverted dropout, [count] on the CPU: 1 / (1 − p) with probability 1 − p, else 0.
+torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype);
+
+}  // namespace sst::tensor
