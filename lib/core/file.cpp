@@ -9,9 +9,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <memory>
+#include <utility>
 
 #include "core/error.hpp"
+#include "core/fault.hpp"
 
 namespace sst {
 namespace {
@@ -21,30 +22,67 @@ namespace {
                       error == ENOSPC ? "free some space on this disk, then run the same command again" : "");
 }
 
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-  void update(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  std::string hex() {
-    std::array<unsigned char, 32> digest{};
-    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-    std::string text;
-    for (const unsigned char byte : digest) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
+EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) {
+  return static_cast<EVP_MD_CTX*>(context.get());
+}
 
 }  // namespace
 
+Sha256::Sha256() : context_(EVP_MD_CTX_new(), [](void* p) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(p)); }) {
+  EVP_DigestInit_ex(digest_context(context_), EVP_sha256(), nullptr);
+}
+
+void Sha256::update(std::string_view bytes) {
+  EVP_DigestUpdate(digest_context(context_), bytes.data(), bytes.size());
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, 32> digest{};
+  EVP_DigestFinal_ex(digest_context(context_), digest.data(), nullptr);
+  std::string text;
+  for (const unsigned char byte : digest) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+SyncedFile::SyncedFile(std::filesystem::path path)
+    : path_(std::move(path)),
+      descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  if (descriptor_ < 0) fail_to_write(path_, errno);
+}
+
+SyncedFile::~SyncedFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void SyncedFile::write(std::string_view bytes) {
+  digest_.update(bytes);
+  bytes_ += bytes.size();
+  fault_point("file.write");
+  const WriteFault fault = take_write_fault();
+  if (fault == WriteFault::kNoSpace) fail_to_write(path_, ENOSPC);
+  if (fault == WriteFault::kShort) bytes = bytes.substr(0, bytes.size() / 2);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_to_write(path_, errno);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+FileDigest SyncedFile::finish() {
+  if (::fsync(descriptor_) != 0) fail_to_write(path_, errno);
+  const int descriptor = std::exchange(descriptor_, -1);
+  if (::close(descriptor) != 0) fail_to_write(path_, errno);
+  return {bytes_, digest_.hex()};
+}
+
 std::string read_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) throw DataError("cannot read '" + path.string() + "': it is a folder");
+  if (std::filesystem::is_directory(path))
+    throw DataError("cannot read '" + path.string() + "': it is a folder");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
   std::string bytes(static_cast<size_t>(stream.tellg()), '\0');
@@ -54,23 +92,10 @@ std::string read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
-void write_file_synced(const std::filesystem::path& path, std::string_view bytes) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail_to_write(path, errno);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      const int error = errno;
-      ::close(file);
-      fail_to_write(path, error);
-    }
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  const bool flushed = ::fsync(file) == 0;
-  const int flush_error = errno;
-  if (::close(file) != 0) fail_to_write(path, errno);
-  if (!flushed) fail_to_write(path, flush_error);
+FileDigest write_file_synced(const std::filesystem::path& path, std::string_view bytes) {
+  SyncedFile file(path);
+  file.write(bytes);
+  return file.finish();
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
@@ -82,6 +107,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
     std::filesystem::remove(temporary, ignored);
     throw;
   }
+  fault_point("file.rename");
   if (std::rename(temporary.c_str(), path.c_str()) != 0) fail_to_write(path, errno);
   sync_folder(path.has_parent_path() ? path.parent_path() : ".");
 }
@@ -99,17 +125,21 @@ std::string sha256_hex(std::string_view bytes) {
   return digest.hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_of_file(const std::filesystem::path& path) { return digest_of_file(path).sha256; }
+
+FileDigest digest_of_file(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
   Sha256 digest;
+  uint64_t bytes = 0;
   std::string buffer(1 << 20, '\0');
   while (stream) {
     stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     digest.update(std::string_view(buffer.data(), static_cast<size_t>(stream.gcount())));
+    bytes += static_cast<uint64_t>(stream.gcount());
   }
   if (stream.bad()) throw DataError("cannot read '" + path.string() + "' to its end");
-  return digest.hex();
+  return {bytes, digest.hex()};
 }
 
 }  // namespace sst

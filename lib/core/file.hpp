@@ -1,20 +1,60 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace sst {
 
+/// SHA-256 of bytes that come in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  void update(std::string_view bytes);
+  std::string hex();  ///< 64 lower-case digits; ends the computation
+
+ private:
+  std::shared_ptr<void> context_;
+};
+
+/// What identifies a file's content.
+struct FileDigest {
+  uint64_t bytes = 0;
+  std::string sha256;
+  bool operator==(const FileDigest&) const = default;
+};
+
+/// A new file written in pieces, hashed on the way and flushed to disk at the end, so that nothing large is
+/// held twice. The digest is of the bytes meant, not of what the disk made of them.
+class SyncedFile {
+ public:
+  /// Creates or truncates. Throws ResourceError with path and reason, as all verbs do.
+  explicit SyncedFile(std::filesystem::path path);
+  SyncedFile(const SyncedFile&) = delete;
+  SyncedFile& operator=(const SyncedFile&) = delete;
+  ~SyncedFile();  ///< closes; what was not finished stays on disk, cut off
+
+  void write(std::string_view bytes);
+  FileDigest finish();  ///< flushes to disk and closes
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_;
+  uint64_t bytes_ = 0;
+  Sha256 digest_;
+};
+
 /// The bytes of a file. Throws DataError with path and reason.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes beside the target, flushes to disk, renames over it, flushes the folder: a reader sees the old or the new
-/// file, whole. Throws ResourceError with path and reason.
+/// Writes beside the target, flushes to disk, renames over it, flushes the folder: a reader sees the old or
+/// the new file, whole. Throws ResourceError with path and reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Writes and flushes to disk. Throws ResourceError with path and reason.
-void write_file_synced(const std::filesystem::path& path, std::string_view bytes);
+FileDigest write_file_synced(const std::filesystem::path& path, std::string_view bytes);
 
 /// Flushes a folder's entries to disk, so that a rename in it survives a power cut.
 void sync_folder(const std::filesystem::path& folder);
@@ -23,5 +63,6 @@ std::string sha256_hex(std::string_view bytes);
 
 /// Streams the file; throws DataError with path and reason.
 std::string sha256_of_file(const std::filesystem::path& path);
+FileDigest digest_of_file(const std::filesystem::path& path);
 
 }  // namespace sst
