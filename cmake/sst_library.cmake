@@ -8,6 +8,10 @@ add_library(sst_torch INTERFACE)
 target_include_directories(sst_torch SYSTEM BEFORE INTERFACE ${CMAKE_BINARY_DIR}/system_fmt)
 target_link_libraries(sst_torch INTERFACE ${TORCH_LIBRARIES})
 target_include_directories(sst_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+# at::parallel_for is a template of LibTorch's headers: without OpenMP in our own flags it runs on one thread. A loop
+# that calls std::sqrt becomes vector instructions only where errno need not be set.
+target_link_libraries(sst_torch INTERFACE OpenMP::OpenMP_CXX)
+target_compile_options(sst_torch INTERFACE -fno-math-errno)
 
 function(sst_warnings target)
   # -Wno-restrict: GCC 12 sees overlaps in std::string that are not there (GCC bug 105651).
