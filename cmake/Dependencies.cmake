@@ -12,8 +12,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "" FORCE)  # -O3 costs b
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # A precompiled header defeats ccache unless these checks are relaxed.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+  # A precompiled header defeats ccache unless these checks are relaxed. Paths count from the checkout, so that a second
+  # clone finds what the first one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
 endif()
 
@@ -27,6 +28,19 @@ if(DEFINED ENV{CMAKE_PREFIX_PATH})
 endif()
 if(EXISTS ${CMAKE_SOURCE_DIR}/.deps/torch/share/cmake/Torch/TorchConfig.cmake)
   list(APPEND CMAKE_PREFIX_PATH ${CMAKE_SOURCE_DIR}/.deps/torch)
+  # A CUDA build of it was unpacked with the toolkit it was made with, so that none need be installed.
+  file(GLOB _nvcc ${CMAKE_SOURCE_DIR}/.deps/nvidia/*/bin/nvcc)
+  if(_nvcc AND NOT DEFINED CUDAToolkit_ROOT)
+    cmake_path(REMOVE_FILENAME _nvcc OUTPUT_VARIABLE _bin)
+    cmake_path(GET _bin PARENT_PATH _bin)
+    cmake_path(GET _bin PARENT_PATH CUDAToolkit_ROOT)
+    set(CUDA_TOOLKIT_ROOT_DIR ${CUDAToolkit_ROOT})
+    set(CMAKE_CUDA_COMPILER ${_nvcc})
+  endif()
+endif()
+# No CUDA code of ours is compiled; a CUDA LibTorch insists on an answer.
+if(NOT DEFINED TORCH_CUDA_ARCH_LIST)
+  set(TORCH_CUDA_ARCH_LIST 8.0)
 endif()
 
 # The linker is the fastest one that is there: the default one needs seconds for each program.

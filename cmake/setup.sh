@@ -86,31 +86,22 @@ unpacked_torch() {
   grep -q '^cuda.*= None' .deps/torch/version.py && echo "${version%%+*} cpu" || echo "${version%%+*} cuda"
 }
 
-# Downloads the wheel (and for CUDA the NVIDIA wheels it links) into $1/wheels. The CPU build is asked for by its full name
-# first, which an index without it answers at once instead of sending gigabytes of the CUDA build.
+# Downloads the wheel into $1/wheels. The CPU build is asked for by its full name first, which an index without it
+# answers at once instead of sending gigabytes of the CUDA build. With the CUDA build come the NVIDIA wheels it links and
+# the compiler that LibTorch's CMake files want to see.
 download_wheels() {
-  local into=$1/wheels kind=$2 pip=("$1/venv/bin/python" -m pip --quiet --disable-pip-version-check)
+  local work=$1 kind=$2
+  local pip=("$work/venv/bin/python" -m pip --quiet --disable-pip-version-check download -d "$work/wheels")
+  # The version is pinned here; a constraint of the user's could only get in the way.
+  export PIP_CONSTRAINT=/dev/null
   if [ "$kind" = cpu ]; then
-    "${pip[@]}" download --no-deps --retries 0 -d "$into" "torch==$torch_version+cpu" 2>/dev/null && return
+    "${pip[@]}" --no-deps --retries 0 "torch==$torch_version+cpu" 2>>"$work/pip.log" && return
     say "no CPU build where pip looks; trying PyTorch's own index"
-    "${pip[@]}" download --no-deps --timeout 5 --retries 0 --index-url "$cpu_index" -d "$into" "torch==$torch_version" \
-      2>/dev/null && return
-    say "PyTorch's index is out of reach; taking the default build, which may be several gigabytes"
+    "${pip[@]}" --no-deps --timeout 5 --retries 0 --index-url "$cpu_index" "torch==$torch_version" 2>>"$work/pip.log" && return
+    [ -z "${TORCH:-}" ] || return # asked for by hand: no other will do
+    say "PyTorch's index is out of reach; taking the CUDA build, which runs without a GPU too (2.5 GB)"
   fi
-  "${pip[@]}" download --prefer-binary -d "$into" "torch==$torch_version"
-}
-
-# Of each wheel the parts a C++ program needs; version.py says which build it is.
-unpack_wheels() {
-  python3 - "$1" "$2" <<'PYTHON'
-import pathlib, sys, zipfile
-
-for wheel in sorted(pathlib.Path(sys.argv[1]).glob("*.whl")):
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if name.startswith(("torch/include/", "torch/lib/", "torch/share/", "nvidia/")) or name == "torch/version.py":
-                archive.extract(name, sys.argv[2])
-PYTHON
+  "${pip[@]}" --only-binary :all: "torch==$torch_version" "cuda-toolkit[nvcc,cccl]" 2>>"$work/pip.log"
 }
 
 unpack_libtorch() {
@@ -128,14 +119,16 @@ unpack_libtorch() {
   trap 'rm -rf "$work"' EXIT
   python3 -m venv "$work/venv" || fail "python3 cannot make a virtual environment" "install python3-venv"
   mkdir "$work/wheels"
-  download_wheels "$work" "$kind" ||
-    fail "pip found no torch==$torch_version" "is a package index in reach? (pip download torch==$torch_version)" \
+  download_wheels "$work" "$kind" || {
+    tail -n 5 "$work/pip.log" >&2
+    fail "pip found no $kind build of torch==$torch_version" "is a package index in reach? (pip download torch==$torch_version)" \
       "or unpack a LibTorch yourself and give LIBTORCH=/path/to/libtorch"
+  }
   say "unpacking $(cd "$work/wheels" && ls torch-*.whl)"
-  unpack_wheels "$work/wheels" "$work/unpacked"
+  python3 cmake/unpack_wheels.py "$work/wheels" "$work/unpacked"
   rm -rf .deps/torch .deps/nvidia
   [ ! -d "$work/unpacked/nvidia" ] || mv "$work/unpacked/nvidia" .deps/nvidia
-  mv "$work/unpacked/torch" .deps/torch
+  mv "$work/unpacked/torch" .deps/torch # last, because it is what says that all is there
 }
 
 case ${1:-all} in
