@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-/// The words an options struct's describe() may use. An options struct lives beside the code that uses it and names
-/// each of its fields once:
+/// The words an options struct's describe() may use. An options struct lives beside the code that uses it and
+/// names each of its fields once:
 ///
 ///     struct LoraOptions {
 ///       int64_t rank = 8;
@@ -19,10 +20,12 @@
 ///       }
 ///     };
 ///
-/// Reading, range checks, the refusal of unknown keys, overrides, JSON Schema, docs/recipes.md and the resolved recipe
-/// all come from that one visit. The member's initialiser is the default; std::optional is "not given".
-/// Field types: int64_t, double, bool, std::string, Path, Interval, Duration, Bytes, std::optional of these, and
-/// std::vector of int64_t, double, std::string or Path.
+/// Reading, range checks, the refusal of unknown keys, overrides, JSON Schema, docs/recipes.md and the
+/// resolved recipe all come from that one visit. The member's initialiser is the default; std::optional is
+/// "not given". Field types: int64_t, double, bool, std::string, Path, Interval, Duration, Bytes;
+/// std::vector, OneOrMany and OrWord of these; std::optional of all of them; Node for a value with a grammar
+/// of its own. A key may hold dots
+/// ("decode.beam_size"): it then lies in a mapping of the section.
 namespace sst::recipe {
 
 /// A point in training: `500` or `500step`, `2epoch`, `50Mtoken`, `30min`, `off`.
@@ -56,19 +59,56 @@ struct Path {
   bool operator==(const Path&) const = default;
 };
 
-/// What a value must satisfy. Bounds apply to numbers (and to each element of a list), choices to strings.
+/// A list that may be written as its only element: `rows: method.name` or `rows: [method.name, method.rank]`.
+template <class T>
+struct OneOrMany {
+  std::vector<T> values;
+  bool operator==(const OneOrMany&) const = default;
+};
+
+/// A number or a word: `iterations_per_round: 12` or `auto`. The words are the choices of the constraint.
+template <class T>
+struct OrWord {
+  std::optional<T> value;
+  std::string word;  ///< empty when there is a value
+  bool operator==(const OrWord&) const = default;
+};
+
+/// What a value must satisfy. Bounds apply to numbers, times, sizes and interval counts (and to each element
+/// of a list), choices to strings; a choice ending in ":N" stands for any whole number there ("cuda:N").
 struct Constraint {
   double least = -std::numeric_limits<double>::infinity();
   double most = std::numeric_limits<double>::infinity();
   bool least_excluded = false;
-  std::vector<std::string> choices;
-  bool is_required = false;  ///< the recipe must give it; there is no default
+  bool most_excluded = false;
+  std::vector<std::string> choices = {};
+  bool is_required = false;   ///< the recipe must give it; there is no default
+  bool is_file_name = false;  ///< [A-Za-z0-9._-]{1,128}, not starting with a dot
+  size_t least_items = 0;     ///< of a list
+  size_t most_items = std::numeric_limits<size_t>::max();
 
   Constraint required() const {
     Constraint copy = *this;
     copy.is_required = true;
     return copy;
   }
+
+  /// `between(1, 64).or_word("auto")`, for OrWord fields.
+  Constraint or_word(std::string word) const {
+    Constraint copy = *this;
+    copy.choices.push_back(std::move(word));
+    return copy;
+  }
+
+  /// `fraction().items(2, 2)`: how many elements a list may have.
+  Constraint items(size_t fewest, size_t largest) const {
+    Constraint copy = *this;
+    copy.least_items = fewest;
+    copy.most_items = largest;
+    return copy;
+  }
+
+  bool operator==(const Constraint&) const = default;
 };
 
 inline Constraint anything() { return {}; }
@@ -76,6 +116,8 @@ inline Constraint at_least(double least) { return {.least = least}; }
 inline Constraint between(double least, double most) { return {.least = least, .most = most}; }
 inline Constraint positive() { return {.least = 0, .least_excluded = true}; }
 inline Constraint fraction() { return {.least = 0, .most = 1}; }
+inline Constraint fraction_below_one() { return {.least = 0, .most = 1, .most_excluded = true}; }
+inline Constraint file_name() { return {.is_file_name = true}; }
 inline Constraint one_of(std::vector<std::string> choices) {
   Constraint constraint;
   constraint.choices = std::move(choices);
