@@ -102,8 +102,7 @@ std::string bounds(const Constraint& constraint) {
   if (lower && upper)
     return fmt::format("must lie in {}{}, {}{}", constraint.least_excluded ? '(' : '[', least, most,
                        constraint.most_excluded ? ')' : ']');
-  if (lower)
-    return fmt::format("must be {} {}", constraint.least_excluded ? "greater than" : "at least", least);
+  if (lower) return fmt::format("must be {} {}", constraint.least_excluded ? "greater than" : "at least", least);
   return fmt::format("must be {} {}", constraint.most_excluded ? "less than" : "at most", most);
 }
 
@@ -126,8 +125,7 @@ class Checker {
   }
 
  private:
-  std::nullopt_t fail(const std::string& id, const Node& node, const std::string& message,
-                      const std::string& hint) {
+  std::nullopt_t fail(const std::string& id, const Node& node, const std::string& message, const std::string& hint) {
     context_.diagnostics.error(id, node.place, message, hint);
     return std::nullopt;
   }
@@ -143,13 +141,11 @@ class Checker {
     }
     const size_t count = node.children.size();
     if (count < constraint_.least_items || count > constraint_.most_items) {
-      const std::string allowed = constraint_.least_items == constraint_.most_items
-                                      ? fmt::format("exactly {}", constraint_.least_items)
-                                  : count < constraint_.least_items
-                                      ? fmt::format("at least {}", constraint_.least_items)
-                                      : fmt::format("at most {}", constraint_.most_items);
-      return fail("E-range", node,
-                  fmt::format("'{}' has {} elements but must have {}", key_.path, count, allowed), "");
+      const std::string allowed =
+          constraint_.least_items == constraint_.most_items ? fmt::format("exactly {}", constraint_.least_items)
+          : count < constraint_.least_items                 ? fmt::format("at least {}", constraint_.least_items)
+                                                            : fmt::format("at most {}", constraint_.most_items);
+      return fail("E-range", node, fmt::format("'{}' has {} elements but must have {}", key_.path, count, allowed), "");
     }
     if (!good) return std::nullopt;
     return result;
@@ -170,13 +166,10 @@ class Checker {
     if (!meaning.text) return wrong_type(node, name, meaning.hint);
     if (type == Type::kPath && text->empty()) return wrong_type(node, name, "");
     if (meaning.number && !in_range(*meaning.number, constraint_))
-      return fail("E-range", node, fmt::format("'{}' is {} but {}", name, shown(node), bounds(constraint_)),
-                  "");
-    if (is_text && !key_.type.or_word && !constraint_.choices.empty() &&
-        !is_choice(*text, constraint_.choices))
+      return fail("E-range", node, fmt::format("'{}' is {} but {}", name, shown(node), bounds(constraint_)), "");
+    if (is_text && !key_.type.or_word && !constraint_.choices.empty() && !is_choice(*text, constraint_.choices))
       return fail("E-choice", node,
-                  fmt::format("'{}' is '{}' but must be one of {}", name, shown(node),
-                              join(constraint_.choices, ", ")),
+                  fmt::format("'{}' is '{}' but must be one of {}", name, shown(node), join(constraint_.choices, ", ")),
                   hint_for_choice(key_.path, *text, constraint_.choices, context_.number));
     if (constraint_.is_file_name && !is_file_name(*text))
       return fail("E-name", node, fmt::format("'{}' is '{}' but names a folder", name, shown(node)),

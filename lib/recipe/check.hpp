@@ -20,8 +20,7 @@ struct CheckContext {
 };
 
 /// The value in its canonical spelling, or nothing after an error: E-type, E-range, E-choice, E-name.
-std::optional<Node> check_value(const Key& key, const Variant& variant, const Node& value,
-                                const CheckContext& context);
+std::optional<Node> check_value(const Key& key, const Variant& variant, const Node& value, const CheckContext& context);
 
 /// The value in its canonical spelling as one line of YAML, whether or not it is allowed: two texts that mean
 /// the same value become equal (10K and 10_000).

@@ -37,8 +37,7 @@ std::vector<std::string> printable_characters(const std::string& line) {
   std::vector<std::string> characters;
   for (size_t i = 0; i < line.size();) {
     size_t length = 1;
-    while (i + length < line.size() && (static_cast<unsigned char>(line[i + length]) & 0xC0U) == 0x80U)
-      ++length;
+    while (i + length < line.size() && (static_cast<unsigned char>(line[i + length]) & 0xC0U) == 0x80U) ++length;
     const std::string character = line.substr(i, length);
     characters.push_back(find_bad_byte(character) == std::string::npos ? character : "?");
     i += length;
@@ -56,8 +55,7 @@ std::string excerpt(const Place& place) {
   std::string shown, underline;
   for (size_t i = first; i < last; ++i) shown += characters[i];
   for (size_t i = first; i < column; ++i) underline += characters[i] == "\t" ? "\t" : " ";
-  const size_t carets =
-      std::min(static_cast<size_t>(std::max(place.length, 1)), std::max<size_t>(last - column, 1));
+  const size_t carets = std::min(static_cast<size_t>(std::max(place.length, 1)), std::max<size_t>(last - column, 1));
   return fmt::format("{:>5} | {}\n      | {}{}\n", place.line, shown, underline, std::string(carets, '^'));
 }
 
@@ -93,9 +91,8 @@ std::string counted(size_t count, std::string_view noun) {
 
 bool Diagnostics::add(Diagnostic diagnostic) {
   const auto same = [&](const Diagnostic& other) {
-    return other.severity == diagnostic.severity && other.id == diagnostic.id &&
-           other.message == diagnostic.message && other.place.text() == diagnostic.place.text() &&
-           other.place.argument == diagnostic.place.argument;
+    return other.severity == diagnostic.severity && other.id == diagnostic.id && other.message == diagnostic.message &&
+           other.place.text() == diagnostic.place.text() && other.place.argument == diagnostic.place.argument;
   };
   if (std::any_of(all_.begin(), all_.end(), same)) return false;
   all_.push_back(std::move(diagnostic));
@@ -127,18 +124,17 @@ void Diagnostics::add(const Diagnostics& others) {
 
 void Diagnostics::promote_warnings() {
   for (Diagnostic& diagnostic : all_)
-    if (diagnostic.severity == Severity::kWarning && !diagnostic.about_machine)
-      diagnostic.severity = Severity::kError;
+    if (diagnostic.severity == Severity::kWarning && !diagnostic.about_machine) diagnostic.severity = Severity::kError;
 }
 
 size_t Diagnostics::errors() const {
-  return static_cast<size_t>(std::count_if(
-      all_.begin(), all_.end(), [](const Diagnostic& d) { return d.severity == Severity::kError; }));
+  return static_cast<size_t>(
+      std::count_if(all_.begin(), all_.end(), [](const Diagnostic& d) { return d.severity == Severity::kError; }));
 }
 
 size_t Diagnostics::warnings() const {
-  return static_cast<size_t>(std::count_if(
-      all_.begin(), all_.end(), [](const Diagnostic& d) { return d.severity == Severity::kWarning; }));
+  return static_cast<size_t>(
+      std::count_if(all_.begin(), all_.end(), [](const Diagnostic& d) { return d.severity == Severity::kWarning; }));
 }
 
 std::string Diagnostics::render(bool colour) const {
@@ -156,8 +152,7 @@ std::string Diagnostics::render(bool colour) const {
     if (showing) text += rendered(diagnostic, colour);
   }
   if (!has_errors()) return text;
-  if (shown > kMostErrorsShown)
-    text += fmt::format("... and {} more\n", counted(shown - kMostErrorsShown, "error"));
+  if (shown > kMostErrorsShown) text += fmt::format("... and {} more\n", counted(shown - kMostErrorsShown, "error"));
   return text + fmt::format("{}, {}. Nothing was started.   (sst-train schema {}  lists the keys)\n",
                             counted(errors(), "error"), counted(warnings(), "warning"), section);
 }

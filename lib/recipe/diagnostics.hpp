@@ -25,10 +25,8 @@ struct Diagnostic {
 /// not added again, so that the points of a sweep do not repeat what they share.
 class Diagnostics {
  public:
-  void error(const std::string& id, const Place& place, const std::string& message,
-             const std::string& hint = {});
-  void warning(const std::string& id, const Place& place, const std::string& message,
-               const std::string& hint = {});
+  void error(const std::string& id, const Place& place, const std::string& message, const std::string& hint = {});
+  void warning(const std::string& id, const Place& place, const std::string& message, const std::string& hint = {});
   void machine_warning(const std::string& id, const Place& place, const std::string& message,
                        const std::string& hint = {});
   /// Belongs to what was added before it.

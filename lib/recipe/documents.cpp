@@ -21,8 +21,7 @@ constexpr std::string_view kBuiltin = "builtin:";
 
 class DocumentReader {
  public:
-  DocumentReader(const BuiltinRecipes& builtin, const Schema& schema, Diagnostics& diagnostics,
-                 Document& document)
+  DocumentReader(const BuiltinRecipes& builtin, const Schema& schema, Diagnostics& diagnostics, Document& document)
       : builtin_(builtin), schema_(schema), diagnostics_(diagnostics), document_(document) {}
 
   /// Lays the file and its ancestors over the document. `place` says who asked for it; a recipe named on the
@@ -30,15 +29,14 @@ class DocumentReader {
   void read(const std::string& name, const Place& place) {
     const std::string identity = identity_of(name);
     if (std::find(chain_.begin(), chain_.end(), identity) != chain_.end()) {
-      fail("E-inherit", place, fmt::format("'{}' inherits from itself", name),
-           "the chain of inherit must end");
+      fail("E-inherit", place, fmt::format("'{}' inherits from itself", name), "the chain of inherit must end");
       return;
     }
     if (chain_.size() >= kLongestChain || document_.sources.size() >= kMostFiles) {
       fail("E-inherit", place,
-           fmt::format("inherit goes through more than {}",
-                       chain_.size() >= kLongestChain ? fmt::format("{} files in a row", kLongestChain)
-                                                      : fmt::format("{} files", kMostFiles)),
+           fmt::format("inherit goes through more than {}", chain_.size() >= kLongestChain
+                                                                ? fmt::format("{} files in a row", kLongestChain)
+                                                                : fmt::format("{} files", kMostFiles)),
            "write the common part once and inherit from that");
       return;
     }
@@ -135,10 +133,9 @@ class DocumentReader {
     }
     const auto number = version->is_scalar() ? parse_integer(version->text) : Parsed<int64_t>{};
     if (number.value && *number.value == 1) return;
-    diagnostics_.error(
-        "E-version", version->place,
-        fmt::format("'recipe_version' is {} but this program reads version 1", shown(*version)),
-        number.value && *number.value > 1 ? "use a newer sst-train" : "write 'recipe_version: 1'");
+    diagnostics_.error("E-version", version->place,
+                       fmt::format("'recipe_version' is {} but this program reads version 1", shown(*version)),
+                       number.value && *number.value > 1 ? "use a newer sst-train" : "write 'recipe_version: 1'");
   }
 
   void read_parents(const Node& inherit, const std::string& child) {
@@ -150,14 +147,16 @@ class DocumentReader {
              fmt::format("'inherit' is {} but must be a path or a list of paths", shown(parent)), "");
         continue;
       }
-      if (starts_with(parent.text, kBuiltin)) {
-        read(parent.text, parent.place);
-        continue;
-      }
-      const std::filesystem::path folder =
-          starts_with(child, kBuiltin) ? std::filesystem::path() : std::filesystem::path(child).parent_path();
-      read((folder / parent.text).lexically_normal().string(), parent.place);
+      read(starts_with(parent.text, kBuiltin) ? parent.text : beside(child, parent.text), parent.place);
     }
+  }
+
+  /// A path relative to the file that says it; what a built-in recipe names is built in too.
+  static std::string beside(const std::string& child, const std::string& path) {
+    const bool shipped = starts_with(child, kBuiltin);
+    const std::filesystem::path file = shipped ? child.substr(kBuiltin.size()) : child;
+    const std::string found = (file.parent_path() / path).lexically_normal().string();
+    return shipped ? std::string(kBuiltin) + found : found;
   }
 
   const BuiltinRecipes& builtin_;

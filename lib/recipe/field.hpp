@@ -147,9 +147,7 @@ template <class T>
 struct FieldType<std::optional<T>> {
   static constexpr KeyType key_type = FieldType<T>::key_type;
   static constexpr bool optional = true;
-  static Node to_node(const std::optional<T>& value) {
-    return value ? FieldType<T>::to_node(*value) : Node{};
-  }
+  static Node to_node(const std::optional<T>& value) { return value ? FieldType<T>::to_node(*value) : Node{}; }
   static std::optional<T> from_node(const Node& node) {
     if (node.is_null()) return std::nullopt;
     return FieldType<T>::from_node(node);

@@ -8,8 +8,7 @@
 namespace sst::recipe {
 namespace {
 
-constexpr size_t kLongestText = size_t{1}
-                                << 16;  ///< ${a}${a} in a chain doubles; it must end before memory does
+constexpr size_t kLongestText = size_t{1} << 16;  ///< ${a}${a} in a chain doubles; it must end before memory does
 
 Interpolated failed(const std::string& id, const std::string& problem, const std::string& hint) {
   return {std::nullopt, id, problem, hint};
@@ -38,8 +37,7 @@ Interpolated expansion_of(const std::string& body, const Interpolation& interpol
   if (body == "recipe_dir") return {interpolation.recipe_dir, {}, {}, {}};
   std::string problem;
   if (auto value = interpolation.value(body, problem)) return {std::move(value), {}, {}, {}};
-  return failed("E-interpolation", fmt::format("'${{{}}}' {}", body, problem),
-                "write '$${' for a literal '${'");
+  return failed("E-interpolation", fmt::format("'${{{}}}' {}", body, problem), "write '$${' for a literal '${'");
 }
 
 }  // namespace
@@ -63,8 +61,7 @@ Interpolated interpolate(const std::string& text, const Interpolation& interpola
     if (!expansion.text) return expansion;
     result += *expansion.text;
     if (result.size() > kLongestText)
-      return failed("E-interpolation",
-                    fmt::format("becomes longer than {} bytes", with_thousands(kLongestText)), "");
+      return failed("E-interpolation", fmt::format("becomes longer than {} bytes", with_thousands(kLongestText)), "");
     i = end + 1;
   }
   return {result, {}, {}, {}};

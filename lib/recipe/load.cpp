@@ -69,10 +69,9 @@ class Resolver {
         if (child.is_mapping()) {
           walk(child, path);
         } else if (!child.is_null()) {
-          diagnostics_.error("E-mapping", child.place,
-                             fmt::format("'{}' is {} but must be a mapping of keys", path, shown(child)),
-                             fmt::format("write its keys below it: {}: {{{}: ...}}", child.key,
-                                         schema_.names_in(path).front()));
+          diagnostics_.error(
+              "E-mapping", child.place, fmt::format("'{}' is {} but must be a mapping of keys", path, shown(child)),
+              fmt::format("write its keys below it: {}: {{{}: ...}}", child.key, schema_.names_in(path).front()));
         }
       } else if (!dotted && schema_.find(path)) {
         given_[path] = &child;
@@ -139,13 +138,11 @@ class Resolver {
       setting.value = node;
       setting.given = true;
     } else if (variant.constraint.is_required && truth == Truth::kYes) {
-      diagnostics_.error("E-null", node.place, fmt::format("'{}' is null but must be given", key.path),
-                         variant.doc);
+      diagnostics_.error("E-null", node.place, fmt::format("'{}' is null but must be given", key.path), variant.doc);
       setting.sound = false;
     } else if (!variant.constraint.is_required && !node.removes) {
-      diagnostics_.error(
-          "E-null", node.place, fmt::format("'{}' is null, which only optional keys may be", key.path),
-          fmt::format("leave it out for the default, {}", to_flow_yaml(variant.default_value)));
+      diagnostics_.error("E-null", node.place, fmt::format("'{}' is null, which only optional keys may be", key.path),
+                         fmt::format("leave it out for the default, {}", to_flow_yaml(variant.default_value)));
       setting.sound = false;
     }
   }
@@ -154,8 +151,7 @@ class Resolver {
     // The nearest enclosing section that is written, else the file as a whole.
     Place place = Place::in(document_.file);
     for (const auto& [section, section_place] : section_places_)
-      if (starts_with(key.path, section + "."))
-        place = section_place;  // the map's order puts the longest last
+      if (starts_with(key.path, section + ".")) place = section_place;  // the map's order puts the longest last
     diagnostics_.error("E-missing", place, fmt::format("'{}' is missing", key.path),
                        fmt::format("{}: {} ({})", key.leaf(), variant.doc, describe_type(key, variant)));
   }
@@ -166,8 +162,8 @@ class Resolver {
     for (const Variant& variant : key.variants) {
       for (const Condition& condition : variant.when) {
         const Truth truth = holds(condition);
-        const bool better = !best.variant || truth > best.truth ||
-                            (truth == best.truth && condition.clauses.size() > best_clauses);
+        const bool better =
+            !best.variant || truth > best.truth || (truth == best.truth && condition.clauses.size() > best_clauses);
         if (truth == Truth::kNo || !better) continue;
         best = {&variant, truth};
         best_clauses = condition.clauses.size();
@@ -220,12 +216,11 @@ class Resolver {
       dropped.second.push_back("'" + key.path + "'");
       return;
     }
-    diagnostics_.error(
-        "E-not-applicable", node.key_place,
-        chosen.empty()
-            ? fmt::format("'{}' is not used without '{}'", key.path, failed->selector)
-            : fmt::format("'{}' is not used when '{}' is '{}'", key.path, failed->selector, chosen),
-        fmt::format("remove it; it belongs to {}", join(wanted, ", ")));
+    diagnostics_.error("E-not-applicable", node.key_place,
+                       chosen.empty()
+                           ? fmt::format("'{}' is not used without '{}'", key.path, failed->selector)
+                           : fmt::format("'{}' is not used when '{}' is '{}'", key.path, failed->selector, chosen),
+                       fmt::format("remove it; it belongs to {}", join(wanted, ", ")));
     if (!chosen.empty() && place.source && place.source != node.key_place.source)
       diagnostics_.note(place, fmt::format("'{}: {}' comes from here", failed->selector, chosen));
   }
@@ -233,9 +228,8 @@ class Resolver {
   void note_dropped_keys() {
     for (const auto& [selector, dropped] : dropped_) {
       const auto& setting = resolve(*schema_.find(selector)).setting;
-      diagnostics_.note(dropped.first,
-                        fmt::format("dropped {}: not used when '{}' is '{}'", join(dropped.second, ", "),
-                                    selector, setting ? setting->value.text : ""));
+      diagnostics_.note(dropped.first, fmt::format("dropped {}: not used when '{}' is '{}'", join(dropped.second, ", "),
+                                                   selector, setting ? setting->value.text : ""));
     }
   }
 
@@ -248,13 +242,10 @@ class Resolver {
       const char* value = std::getenv(name.c_str());
       return value ? std::optional<std::string>(value) : std::nullopt;
     };
-    interpolation.value = [this](const std::string& path, std::string& problem) {
-      return text_of(path, problem);
-    };
+    interpolation.value = [this](const std::string& path, std::string& problem) { return text_of(path, problem); };
     Interpolated result = interpolate(node.text, interpolation);
     if (!result.text)
-      diagnostics_.error(result.id, node.place, fmt::format("'{}': {}", shown(node), result.problem),
-                         result.hint);
+      diagnostics_.error(result.id, node.place, fmt::format("'{}': {}", shown(node), result.problem), result.hint);
     return result.text;
   }
 
@@ -329,8 +320,8 @@ Recipe load(const std::filesystem::path& path, const LoadOptions& options, const
   return resolve(read_document(path, options.builtin, schema, diagnostics), {}, options, schema, diagnostics);
 }
 
-Recipe load_text(const std::string& text, const std::string& name, const LoadOptions& options,
-                 const Schema& schema, Diagnostics& diagnostics) {
+Recipe load_text(const std::string& text, const std::string& name, const LoadOptions& options, const Schema& schema,
+                 Diagnostics& diagnostics) {
   return resolve(read_document_text(text, name, options.builtin, schema, diagnostics), {}, options, schema,
                  diagnostics);
 }

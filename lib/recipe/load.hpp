@@ -34,8 +34,8 @@ Recipe load(const std::filesystem::path& path, const LoadOptions& options, const
             Diagnostics& diagnostics);
 
 /// The same for a text; `name` stands where the file's name would.
-Recipe load_text(const std::string& text, const std::string& name, const LoadOptions& options,
-                 const Schema& schema, Diagnostics& diagnostics);
+Recipe load_text(const std::string& text, const std::string& name, const LoadOptions& options, const Schema& schema,
+                 Diagnostics& diagnostics);
 
 /// The last stage alone: types and checks a document under overrides of the command line and of a sweep's
 /// point. What the point sets is dropped, with a note, where it does not apply; the command line wins over

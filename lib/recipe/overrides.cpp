@@ -16,11 +16,11 @@ namespace {
 
 bool is_path(std::string_view text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
-  return !text.empty() && text.front() != '.' && text.back() != '.' &&
-         text.find("..") == std::string_view::npos && std::all_of(text.begin(), text.end(), allowed);
+  return !text.empty() && text.front() != '.' && text.back() != '.' && text.find("..") == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), allowed);
 }
 
 std::optional<Override> parse_override(const std::string& argument, Diagnostics& diagnostics) {
@@ -31,17 +31,15 @@ std::optional<Override> parse_override(const std::string& argument, Diagnostics&
   const Place place = Place::command_line(argument);
   if (equals == std::string::npos || !is_path(path)) {
     const bool readable = find_bad_byte(argument) == std::string::npos;
-    diagnostics.error(
-        "E-override", Place::command_line(""),
-        readable ? fmt::format("'{}' is not an override", argument) : "an override is not UTF-8",
-        "overrides look like method.rank=16 or eval.metrics+=f1");
+    diagnostics.error("E-override", Place::command_line(""),
+                      readable ? fmt::format("'{}' is not an override", argument) : "an override is not UTF-8",
+                      "overrides look like method.rank=16 or eval.metrics+=f1");
     return std::nullopt;
   }
   const std::string text = argument.substr(equals + 1);
   if (trim(text).empty()) {
-    diagnostics.error(
-        "E-override", place, "the value is missing",
-        fmt::format("write {}=null to remove the key, or {}='\"\"' for an empty text", path, path));
+    diagnostics.error("E-override", place, "the value is missing",
+                      fmt::format("write {}=null to remove the key, or {}='\"\"' for an empty text", path, path));
     return std::nullopt;
   }
   auto value = read_yaml_value(text, place, diagnostics);
@@ -72,10 +70,9 @@ size_t refuse_flag(const std::vector<std::string>& arguments, size_t at, const S
     taken = 2;
   }
   const auto key = key_meant_by(name, schema);
-  diagnostics.error(
-      "E-override", Place::command_line(""), fmt::format("unknown flag '{}'", written),
-      key ? fmt::format("recipe keys take no dashes: write {}={}", *key, value.empty() ? "VALUE" : value)
-          : "'--help' lists the flags; recipe keys are written as key.sub=value");
+  diagnostics.error("E-override", Place::command_line(""), fmt::format("unknown flag '{}'", written),
+                    key ? fmt::format("recipe keys take no dashes: write {}={}", *key, value.empty() ? "VALUE" : value)
+                        : "'--help' lists the flags; recipe keys are written as key.sub=value");
   return taken;
 }
 
@@ -116,8 +113,7 @@ void append_to(Node& target, const Override& override, const Schema& schema, Dia
   }
   target.place = override.place;
   if (override.value.is_list())
-    target.children.insert(target.children.end(), override.value.children.begin(),
-                           override.value.children.end());
+    target.children.insert(target.children.end(), override.value.children.begin(), override.value.children.end());
   else
     target.children.push_back(override.value);
 }

@@ -18,8 +18,8 @@ Node* find_path(Node& tree, const std::string& path) {
   return node;
 }
 
-void expand(Node& node, const std::string& section,
-            const std::vector<std::pair<std::string, Schema::Preset>>& presets, Diagnostics& diagnostics) {
+void expand(Node& node, const std::string& section, const std::vector<std::pair<std::string, Schema::Preset>>& presets,
+            Diagnostics& diagnostics) {
   std::vector<std::string> names;
   for (const auto& [name, values] : presets) {
     names.push_back(name);
@@ -34,10 +34,10 @@ void expand(Node& node, const std::string& section,
     return;
   }
   const auto nearest = did_you_mean(node.text, names);
-  diagnostics.error("E-choice", node.place,
-                    fmt::format("'{}' is '{}' but must be one of {}, or a mapping", section, shown(node),
-                                join(names, ", ")),
-                    nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
+  diagnostics.error(
+      "E-choice", node.place,
+      fmt::format("'{}' is '{}' but must be one of {}, or a mapping", section, shown(node), join(names, ", ")),
+      nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
   node = Node{.place = node.place, .key = node.key, .key_place = node.key_place};
 }
 

@@ -29,8 +29,8 @@ Recipe::Recipe(std::vector<Setting> settings, std::vector<std::shared_ptr<const 
       tree_(std::move(tree)) {}
 
 const Setting* Recipe::find(const std::string& path) const {
-  const auto found = std::find_if(settings_.begin(), settings_.end(),
-                                  [&](const Setting& setting) { return setting.path == path; });
+  const auto found =
+      std::find_if(settings_.begin(), settings_.end(), [&](const Setting& setting) { return setting.path == path; });
   return found == settings_.end() ? nullptr : &*found;
 }
 
@@ -123,17 +123,15 @@ bool in_hash(const std::string& path) {
   if (is_any_of(path, {"checkpoint.best_metric", "checkpoint.best_mode"})) return true;
   for (const char* section : {"logging", "checkpoint", "distributed", "report", "sweep"})
     if (lies_in(path, section)) return false;
-  return !is_stop_condition(path) &&
-         !is_any_of(path, {"name", "description", "seed", "data_root", "out_root", "runtime.threads",
-                           "runtime.device", "train.micro_batch"});
+  return !is_stop_condition(path) && !is_any_of(path, {"name", "description", "seed", "data_root", "out_root",
+                                                       "runtime.threads", "runtime.device", "train.micro_batch"});
 }
 
 bool may_differ_on_resume(const std::string& path) {
   // Of what the hash leaves out, only the seed changes what is computed. Some keys are in the hash, since
   // another value makes another run, and yet a run may go on under another value.
   if (path == "seed") return false;
-  return !in_hash(path) ||
-         is_any_of(path, {"eval.every", "eval.samples", "eval.patience", "train.max_tokens"});
+  return !in_hash(path) || is_any_of(path, {"eval.every", "eval.samples", "eval.patience", "train.max_tokens"});
 }
 
 namespace detail {
@@ -141,8 +139,7 @@ namespace detail {
 const Setting& required_setting(const Recipe& recipe, const std::string& path, KeyType type) {
   const Setting* setting = recipe.find(path);
   require(setting != nullptr, "recipe key '" + path + "' does not apply to this recipe");
-  require(setting->type == type,
-          "recipe key '" + path + "' is read with another type than it is described with");
+  require(setting->type == type, "recipe key '" + path + "' is read with another type than it is described with");
   return *setting;
 }
 

@@ -100,8 +100,7 @@ struct Reader {
   template <class T>
   void operator()(T& member, const std::string& name, const Constraint&, const std::string&) {
     if (const Setting* setting = recipe.find(join_path(section, name)))
-      if (FieldType<T>::optional || !setting->value.is_null())
-        member = FieldType<T>::from_node(setting->value);
+      if (FieldType<T>::optional || !setting->value.is_null()) member = FieldType<T>::from_node(setting->value);
   }
 };
 

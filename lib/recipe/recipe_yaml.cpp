@@ -57,8 +57,7 @@ void write(const Branch& branch, size_t depth, const Comment& comment, std::stri
   }
   const Setting& setting = *branch.setting;
   const bool free = setting.type.type == Type::kFree;
-  const std::string value =
-      free ? free_value(setting.value, depth + 1) : " " + to_flow_yaml(escaped(setting.value));
+  const std::string value = free ? free_value(setting.value, depth + 1) : " " + to_flow_yaml(escaped(setting.value));
   std::string line = indentation(depth) + branch.name + ":" + value;
   const std::string beside = comment(setting);
   if (!beside.empty()) {

@@ -55,12 +55,11 @@ class ReportReader {
     const std::string metric = recipe_.text("report.metric");
     const auto parts = split(metric, '/');
     static const std::vector<std::string> kSplits = {"train", "valid", "test"};
-    const bool good = parts.size() == 2 && !parts[1].empty() &&
-                      std::find(kSplits.begin(), kSplits.end(), parts[0]) != kSplits.end();
+    const bool good =
+        parts.size() == 2 && !parts[1].empty() && std::find(kSplits.begin(), kSplits.end(), parts[0]) != kSplits.end();
     if (!metric.empty() && !good)
       fail(recipe_.place("report.metric"),
-           fmt::format("'report.metric' is '{}' but must name a split and a metric", metric),
-           "for example test/f1");
+           fmt::format("'report.metric' is '{}' but must name a split and a metric", metric), "for example test/f1");
   }
 
   std::map<std::string, std::string> read_setting(const Node& node, const std::string& name) {
@@ -71,8 +70,7 @@ class ReportReader {
       return setting;
     }
     for (const Node& child : node.children)
-      if (is_key(child.key, child.key_place))
-        setting[child.key] = canonical_text(*schema_.find(child.key), child);
+      if (is_key(child.key, child.key_place)) setting[child.key] = canonical_text(*schema_.find(child.key), child);
     return setting;
   }
 

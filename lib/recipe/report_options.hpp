@@ -26,11 +26,9 @@ struct ReportOptions {
     field(columns, "columns", anything(), "recipe keys that name the columns");
     field(metric, "metric", anything(), "what the cells show, such as test/f1; default: the task's own");
     field(best, "best", one_of({"min", "max"}), "which end is better; default: by the metric");
-    field(compare_to, "compare_to", anything(),
-          "the cell the others are tested against: {method.name: full}");
+    field(compare_to, "compare_to", anything(), "the cell the others are tested against: {method.name: full}");
     field(formats, "formats", one_of({"md", "html", "json", "csv", "tex"}), "files to write");
-    field(paper_table, "paper.table", anything(),
-          "the printed table the values come from, such as \"SST, Table 5\"");
+    field(paper_table, "paper.table", anything(), "the printed table the values come from, such as \"SST, Table 5\"");
     field(paper_values, "paper.values", anything(),
           "printed values in the table's unit: [{method.name: sst, value: 22.28, sd: 0.3}], sd where it is "
           "printed");

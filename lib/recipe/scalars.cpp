@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/text.hpp"
 
 namespace sst::recipe {
@@ -115,8 +116,7 @@ Parsed<double> number_hint(std::string_view text) {
     if (above.value && below.value && *below.value != 0)
       return {{}, fmt::format("fractions are not read; write {:.6g}", *above.value / *below.value)};
   }
-  if (text.find(',') != std::string_view::npos)
-    return {{}, "write a decimal point, and '_' between thousands"};
+  if (text.find(',') != std::string_view::npos) return {{}, "write a decimal point, and '_' between thousands"};
   if (const auto parts = split_decimal(text); parts && parts->suffix == "%")
     return {{}, "per cent are not read; write the share, such as 0.1"};
   if (parse_integer(text).value) return {{}, fmt::format("write {}", *parse_integer(text).value)};
@@ -152,10 +152,8 @@ Parsed<bool> parse_boolean(std::string_view text) {
   if (text == "true") return {true, ""};
   if (text == "false") return {false, ""};
   const std::string word = lower(text);
-  if (word == "yes" || word == "on" || word == "y" || word == "1" || word == "true")
-    return {{}, "write true"};
-  if (word == "no" || word == "off" || word == "n" || word == "0" || word == "false")
-    return {{}, "write false"};
+  if (word == "yes" || word == "on" || word == "y" || word == "1" || word == "true") return {{}, "write true"};
+  if (word == "no" || word == "off" || word == "n" || word == "0" || word == "false") return {{}, "write false"};
   return {{}, ""};
 }
 
@@ -202,8 +200,7 @@ Parsed<Bytes> parse_bytes(std::string_view text) {
   }
   for (const std::string_view decimal : {"KB", "MB", "GB", "TB", "K", "M", "G", "T"})
     if (ends_with(text, decimal) && digits > 0 && digits + decimal.size() == text.size())
-      return {{},
-              fmt::format("sizes are powers of two here; write {}{}iB", text.substr(0, digits), decimal[0])};
+      return {{}, fmt::format("sizes are powers of two here; write {}{}iB", text.substr(0, digits), decimal[0])};
   return {{}, "write a size such as 512MiB or 8GiB"};
 }
 
@@ -212,11 +209,10 @@ Parsed<Interval> parse_interval(std::string_view text) {
   if (text == "off") return {Interval::off(), ""};
   std::string_view rest = text;
   const auto count = take_integer(rest);
-  constexpr std::array<std::pair<std::string_view, Interval::Unit>, 4> kUnits = {
-      {{"", Interval::Unit::kStep},
-       {"step", Interval::Unit::kStep},
-       {"epoch", Interval::Unit::kEpoch},
-       {"token", Interval::Unit::kToken}}};
+  constexpr std::array<std::pair<std::string_view, Interval::Unit>, 4> kUnits = {{{"", Interval::Unit::kStep},
+                                                                                  {"step", Interval::Unit::kStep},
+                                                                                  {"epoch", Interval::Unit::kEpoch},
+                                                                                  {"token", Interval::Unit::kToken}}};
   for (const auto& [unit, meaning] : kUnits) {
     if (!count.value || rest != unit) continue;
     if (*count.value <= 0) return {{}, *count.value == 0 ? "write off to disable" : hint};
@@ -226,6 +222,18 @@ Parsed<Interval> parse_interval(std::string_view text) {
   if (!duration.value) return {{}, count.value || count.hint.empty() ? hint : count.hint};
   if (duration.value->seconds == 0) return {{}, "write off to disable"};
   return {Interval{Interval::Unit::kSecond, duration.value->seconds}, ""};
+}
+
+Duration parse_duration(std::string_view text, const std::string& what) {
+  const auto parsed = parse_duration(text);
+  if (!parsed.value) throw UserError(fmt::format("{} is '{}' but must be a time", what, text), parsed.hint);
+  return *parsed.value;
+}
+
+Bytes parse_bytes(std::string_view text, const std::string& what) {
+  const auto parsed = parse_bytes(text);
+  if (!parsed.value) throw UserError(fmt::format("{} is '{}' but must be a size", what, text), parsed.hint);
+  return *parsed.value;
 }
 
 std::string format_number(double value) { return fmt::format("{}", value); }

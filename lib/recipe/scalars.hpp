@@ -30,6 +30,10 @@ Parsed<Bytes> parse_bytes(std::string_view text);
 /// 500, 500step, 2epoch, 50Mtoken, 30min, off.
 Parsed<Interval> parse_interval(std::string_view text);
 
+/// For flags: throws UserError naming `what` ("--max-time").
+Duration parse_duration(std::string_view text, const std::string& what);
+Bytes parse_bytes(std::string_view text, const std::string& what);
+
 std::string format_number(double value);  ///< shortest text that reads back as the same double
 std::string format_duration(Duration duration);
 std::string format_bytes(Bytes bytes);

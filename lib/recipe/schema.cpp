@@ -37,13 +37,10 @@ std::string range_words(const Constraint& constraint) {
   const bool lower = constraint.least != -std::numeric_limits<double>::infinity();
   const bool upper = constraint.most != std::numeric_limits<double>::infinity();
   if (lower && upper)
-    return fmt::format(" in {}{}, {}{}", constraint.least_excluded ? '(' : '[',
-                       format_number(constraint.least), format_number(constraint.most),
-                       constraint.most_excluded ? ')' : ']');
-  if (lower)
-    return fmt::format(" {} {}", constraint.least_excluded ? ">" : "≥", format_number(constraint.least));
-  if (upper)
-    return fmt::format(" {} {}", constraint.most_excluded ? "<" : "≤", format_number(constraint.most));
+    return fmt::format(" in {}{}, {}{}", constraint.least_excluded ? '(' : '[', format_number(constraint.least),
+                       format_number(constraint.most), constraint.most_excluded ? ')' : ']');
+  if (lower) return fmt::format(" {} {}", constraint.least_excluded ? ">" : "≥", format_number(constraint.least));
+  if (upper) return fmt::format(" {} {}", constraint.most_excluded ? "<" : "≤", format_number(constraint.most));
   return {};
 }
 
@@ -100,6 +97,8 @@ Schema::Schema() {
 }
 
 void Schema::add(const std::string& path, KeyType type, Variant variant) {
+  // The language's own keys are described here only, so that a top-level struct may name them too.
+  if ((path == "recipe_version" || path == "inherit") && find(path)) return;
   const auto known = index_.find(path);
   if (known == index_.end()) {
     index_[path] = keys_.size();
@@ -181,11 +180,17 @@ std::string describe_condition(const Variant& variant) {
   for (const Condition& condition : variant.when) {
     if (condition.clauses.empty()) return {};
     std::vector<std::string> clauses;
-    for (const auto& clause : condition.clauses)
-      clauses.push_back(clause.selector + ": " + join(clause.values, ", "));
+    for (const auto& clause : condition.clauses) clauses.push_back(clause.selector + ": " + join(clause.values, ", "));
     alternatives.push_back(join(clauses, " and "));
   }
   return join(alternatives, "; or ");
+}
+
+void require_section(const Schema& schema, const std::string& section) {
+  if (schema.is_section(section)) return;
+  const auto nearest = did_you_mean(section, schema.sections());
+  throw UserError("there is no section '" + section + "'",
+                  nearest ? "did you mean '" + *nearest + "'?" : "sections: " + join(schema.sections(), ", "));
 }
 
 }  // namespace sst::recipe

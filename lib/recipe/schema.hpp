@@ -97,6 +97,9 @@ std::string describe_type(const Key& key, const Variant& variant);
 /// "task: node_classification, link_prediction"; empty when always valid.
 std::string describe_condition(const Variant& variant);
 
+/// Throws UserError, with the nearest name, when the schema has no such section.
+void require_section(const Schema& schema, const std::string& section);
+
 namespace detail {
 
 /// The visitor that fills the table.
@@ -106,8 +109,7 @@ struct Describer {
   const Condition& when;
 
   template <class T>
-  void operator()(const T& member, const std::string& name, const Constraint& constraint,
-                  const std::string& doc) {
+  void operator()(const T& member, const std::string& name, const Constraint& constraint, const std::string& doc) {
     schema.add(join_path(section, name), FieldType<T>::key_type,
                {{when},
                 FieldType<T>::optional,

@@ -70,8 +70,7 @@ class PlanReader {
   }
 
   void take(const std::string& key, const std::string& by, const Place& place) {
-    const auto taken =
-        std::find_if(taken_.begin(), taken_.end(), [&](const auto& one) { return one.first == key; });
+    const auto taken = std::find_if(taken_.begin(), taken_.end(), [&](const auto& one) { return one.first == key; });
     if (taken == taken_.end())
       taken_.emplace_back(key, by);
     else if (taken->second != by)
@@ -81,8 +80,7 @@ class PlanReader {
 
   void read_axes(const Node& axes) {
     if (!axes.is_mapping()) {
-      fail(axes.place,
-           fmt::format("'sweep.axes' is {} but must be a mapping from keys to lists", shown(axes)),
+      fail(axes.place, fmt::format("'sweep.axes' is {} but must be a mapping from keys to lists", shown(axes)),
            "for example {method.rank: [1, 2]}");
       return;
     }
@@ -155,14 +153,12 @@ std::string value_at(const Row& point, const std::string& key, const Recipe& bas
 
 bool matches(const Row& excluded, const Row& point, const Recipe& base, const Schema& schema) {
   return std::all_of(excluded.begin(), excluded.end(), [&](const auto& entry) {
-    return value_at(point, entry.first, base, schema) ==
-           canonical_text(*schema.find(entry.first), entry.second);
+    return value_at(point, entry.first, base, schema) == canonical_text(*schema.find(entry.first), entry.second);
   });
 }
 
 /// The rows of every axis joined, the last axis fastest, without what is excluded.
-std::vector<Row> points_of(const Plan& plan, const Recipe& base, const Schema& schema,
-                           Diagnostics& diagnostics) {
+std::vector<Row> points_of(const Plan& plan, const Recipe& base, const Schema& schema, Diagnostics& diagnostics) {
   std::vector<Row> points = {{}};
   for (const Axis& axis : plan.axes) {
     std::vector<Row> longer;
@@ -194,8 +190,7 @@ std::vector<Override> overrides_of(const Row& point) {
 }
 
 /// Only what the point really changed: not what was dropped, nor what the command line set over it.
-std::vector<std::string> needed_overrides(const Row& point, const Recipe& recipe,
-                                          const LoadOptions& options) {
+std::vector<std::string> needed_overrides(const Row& point, const Recipe& recipe, const LoadOptions& options) {
   std::vector<std::string> needed;
   for (const auto& [key, value] : point) {
     const Setting* setting = recipe.find(key);
@@ -230,8 +225,8 @@ void add_problems(const Diagnostics& found, Diagnostics& diagnostics) {
 
 }  // namespace
 
-std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOptions& options,
-                               const Schema& schema, Diagnostics& diagnostics) {
+std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOptions& options, const Schema& schema,
+                               Diagnostics& diagnostics) {
   const Document document = read_document(path, options.builtin, schema, diagnostics);
   if (!document.readable) return {};
   // The recipe alone may lack what every point gives: of its problems only the sweep's own count.

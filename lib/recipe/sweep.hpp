@@ -23,28 +23,24 @@ struct SweepOptions {
   void describe(Field& field) {
     field(axes, "axes", anything(),
           "keys with a list of values each; the sweep is their product: {method.rank: [1, 2]}");
-    field(tied, "tied", anything(),
-          "one more axis whose rows set several keys together: [{method.name: full}, ...]");
-    field(exclude, "exclude", anything(),
-          "points to leave out, by their keys: [{method.name: full, method.rank: 2}]");
+    field(tied, "tied", anything(), "one more axis whose rows set several keys together: [{method.name: full}, ...]");
+    field(exclude, "exclude", anything(), "points to leave out, by their keys: [{method.name: full, method.rank: 2}]");
     field(seeds, "seeds", at_least(0).items(1, 1000), "every point is run once with each seed");
   }
 };
 
 /// One run of a sweep.
 struct SweepPoint {
-  std::vector<std::string>
-      overrides;  ///< what `train` needs to run the same, the command line's own included
-  Recipe recipe;  ///< resolved, without its `sweep`
-  std::vector<std::pair<std::string, std::string>>
-      differing;  ///< keys that vary over the sweep, as YAML text
+  std::vector<std::string> overrides;  ///< what `train` needs to run the same, the command line's own included
+  Recipe recipe;                       ///< resolved, without its `sweep`
+  std::vector<std::pair<std::string, std::string>> differing;  ///< keys that vary over the sweep, as YAML text
 };
 
 /// Every point of the recipe's sweep, axes in their order with the last one fastest, then `tied`, then seeds
 /// fastest of all. Points that resolve to the same recipe are one. Every point is checked, and what is wrong
 /// in any of them is in `diagnostics`. Problems: E-sweep and those of load(); without a sweep, E-sweep.
-std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOptions& options,
-                               const Schema& schema, Diagnostics& diagnostics);
+std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOptions& options, const Schema& schema,
+                               Diagnostics& diagnostics);
 
 /// Checks the sweep's own grammar; load() does it for every recipe.
 void check_sweep(const Recipe& recipe, const Schema& schema, Diagnostics& diagnostics);

@@ -29,8 +29,7 @@ const std::vector<Synonym>& synonyms() {
       {{"warmup_ratio"}, {"schedule.warmup_steps"}, "; give the number of steps"},
       {{"num_epochs", "epochs", "num_train_epochs", "max_epoch"}, {"train.max_epochs"}},
       {{"train_steps", "max_update", "max_iters", "total_steps"}, {"train.max_steps"}},
-      {{"batch_size", "per_device_train_batch_size", "micro_batch_size"},
-       {"train.micro_batch", "train.max_tokens"}},
+      {{"batch_size", "per_device_train_batch_size", "micro_batch_size"}, {"train.micro_batch", "train.max_tokens"}},
       {{"gradient_accumulation_steps", "update_freq", "accum_count"},
        {},
        "accumulation is derived from 'train.global_batch_tokens'; remove this key"},
@@ -59,14 +58,11 @@ const std::vector<Synonym>& synonyms() {
 const Synonym* find_synonym(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
   for (const Synonym& synonym : synonyms())
-    if (std::find(synonym.written.begin(), synonym.written.end(), name) != synonym.written.end())
-      return &synonym;
+    if (std::find(synonym.written.begin(), synonym.written.end(), name) != synonym.written.end()) return &synonym;
   return nullptr;
 }
 
-bool knows(const Schema& schema, std::string_view path) {
-  return schema.find(path) || schema.is_section(path);
-}
+bool knows(const Schema& schema, std::string_view path) { return schema.find(path) || schema.is_section(path); }
 
 std::string section_of(const std::string& path) {
   const size_t dot = path.rfind('.');
@@ -109,8 +105,7 @@ std::string hint_for_unknown_key(const std::string& path, const Schema& schema, 
   // A dotted key in a file is an override's spelling.
   if (!on_command_line && path.find("..") == std::string::npos && knows(schema, path)) {
     const std::string section = section_of(path);
-    return fmt::format("write it in its section: '{}: {{{}: ...}}'", section,
-                       path.substr(section.size() + 1));
+    return fmt::format("write it in its section: '{}: {{{}: ...}}'", section, path.substr(section.size() + 1));
   }
   if (const std::string hint = synonym_hint(path, schema, on_command_line); !hint.empty()) return hint;
   const std::string section = section_of(path);
@@ -119,8 +114,7 @@ std::string hint_for_unknown_key(const std::string& path, const Schema& schema, 
     // A slip in this section is likelier than a key of another one, unless the other one has this very name.
     const auto nearest = did_you_mean(leaf, schema.names_in(section));
     if (const std::string hint = section_hint(path, schema, on_command_line); !hint.empty()) return hint;
-    if (nearest)
-      return fmt::format("did you mean '{}'?", on_command_line ? join_path(section, *nearest) : *nearest);
+    if (nearest) return fmt::format("did you mean '{}'?", on_command_line ? join_path(section, *nearest) : *nearest);
   }
   std::vector<std::string> paths;
   for (const Key& key : schema.keys()) paths.push_back(key.path);
@@ -152,8 +146,7 @@ std::optional<std::string> key_meant_by(const std::string& name, const Schema& s
   return std::nullopt;
 }
 
-std::string hint_for_choice(const std::string& path, const std::string& value,
-                            const std::vector<std::string>& choices,
+std::string hint_for_choice(const std::string& path, const std::string& value, const std::vector<std::string>& choices,
                             const std::function<std::optional<double>(const std::string& path)>& number) {
   const auto offers = [&](const std::string& choice) {
     return std::find(choices.begin(), choices.end(), choice) != choices.end();

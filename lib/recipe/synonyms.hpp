@@ -18,8 +18,7 @@ std::optional<std::string> key_meant_by(const std::string& name, const Schema& s
 
 /// What to write in place of `value` where `choices` are allowed. `number` looks up a number of the recipe,
 /// so that the conversion of `noam` can be given with this recipe's values.
-std::string hint_for_choice(const std::string& path, const std::string& value,
-                            const std::vector<std::string>& choices,
+std::string hint_for_choice(const std::string& path, const std::string& value, const std::vector<std::string>& choices,
                             const std::function<std::optional<double>(const std::string& path)>& number);
 
 }  // namespace sst::recipe

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-/// The words an options struct's describe() may use. An options struct lives beside the code that uses it and
-/// names each of its fields once:
+/// The words an options struct's describe() may use. An options struct lives beside the code that uses it and names
+/// each of its fields once:
 ///
 ///     struct LoraOptions {
 ///       int64_t rank = 8;
@@ -20,11 +20,10 @@
 ///       }
 ///     };
 ///
-/// Reading, range checks, the refusal of unknown keys, overrides, JSON Schema, docs/recipes.md and the
-/// resolved recipe all come from that one visit. The member's initialiser is the default; std::optional is
-/// "not given". Field types: int64_t, double, bool, std::string, Path, Interval, Duration, Bytes;
-/// std::vector, OneOrMany and OrWord of these; std::optional of all of them; Node for a value with a grammar
-/// of its own. A key may hold dots
+/// Reading, range checks, the refusal of unknown keys, overrides, JSON Schema, docs/recipes.md and the resolved recipe
+/// all come from that one visit. The member's initialiser is the default; std::optional is "not given".
+/// Field types: int64_t, double, bool, std::string, Path, Interval, Duration, Bytes; std::vector, OneOrMany and OrWord of
+/// these; std::optional of all of them; Node for a value with a grammar of its own. A key may hold dots
 /// ("decode.beam_size"): it then lies in a mapping of the section.
 namespace sst::recipe {
 
@@ -74,8 +73,8 @@ struct OrWord {
   bool operator==(const OrWord&) const = default;
 };
 
-/// What a value must satisfy. Bounds apply to numbers, times, sizes and interval counts (and to each element
-/// of a list), choices to strings; a choice ending in ":N" stands for any whole number there ("cuda:N").
+/// What a value must satisfy. Bounds apply to numbers, times, sizes and interval counts (and to each element of a list),
+/// choices to strings; a choice ending in ":N" stands for any whole number there ("cuda:N").
 struct Constraint {
   double least = -std::numeric_limits<double>::infinity();
   double most = std::numeric_limits<double>::infinity();

@@ -22,8 +22,7 @@ struct Abort {};
 /// hide them.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::shared_ptr<const Source> source, std::optional<Place> fixed_place,
-              Diagnostics& diagnostics)
+  TreeBuilder(std::shared_ptr<const Source> source, std::optional<Place> fixed_place, Diagnostics& diagnostics)
       : source_(std::move(source)), fixed_place_(std::move(fixed_place)), diagnostics_(diagnostics) {
     // Lines are looked up once for each node: an index keeps that linear.
     line_starts_.push_back(0);
@@ -52,8 +51,7 @@ class TreeBuilder final : public YAML::EventHandler {
     const Place place = place_at(mark, word_at(mark));
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end())
-      fail("E-alias", place, "this alias stands inside the value it refers to",
-           "an alias repeats a finished value");
+      fail("E-alias", place, "this alias stands inside the value it refers to", "an alias repeats a finished value");
     count(place, found->second.size(), found->second.depth());
     Node copy = found->second;
     finish(std::move(copy), 0);
@@ -137,8 +135,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void count(const Place& place, size_t nodes, size_t depth) {
     nodes_ += nodes;
     if (nodes_ > kMostNodes)
-      fail("E-nodes", place,
-           fmt::format("more than {} values, counted through aliases", with_thousands(kMostNodes)),
+      fail("E-nodes", place, fmt::format("more than {} values, counted through aliases", with_thousands(kMostNodes)),
            "a recipe is read whole before anything starts; make it smaller");
     if (frames_.size() + depth > kMostDepth)
       fail("E-depth", place, fmt::format("nested deeper than {} levels", kMostDepth), "");
@@ -198,11 +195,10 @@ class TreeBuilder final : public YAML::EventHandler {
     // A plain `<<` is the merge key; it is resolved when the mapping is complete.
     if (const Node* first = frame.node.find(node.text)) {
       frame.skip = true;
-      diagnostics_.error("E-duplicate-key", node.place,
-                         fmt::format("key '{}' is given twice in this mapping", node.text),
-                         first->key_place.line > 0
-                             ? fmt::format("the first one is in line {}; keep one", first->key_place.line)
-                             : "keep one");
+      diagnostics_.error(
+          "E-duplicate-key", node.place, fmt::format("key '{}' is given twice in this mapping", node.text),
+          first->key_place.line > 0 ? fmt::format("the first one is in line {}; keep one", first->key_place.line)
+                                    : "keep one");
     }
   }
 
@@ -214,8 +210,7 @@ class TreeBuilder final : public YAML::EventHandler {
     const std::vector<Node> sources = source.is_list() ? source.children : std::vector<Node>{source};
     for (const Node& from : sources) {
       if (!from.is_mapping()) {
-        diagnostics_.error("E-merge", source.key_place,
-                           fmt::format("'<<' merges mappings, not {}", shown(from)),
+        diagnostics_.error("E-merge", source.key_place, fmt::format("'<<' merges mappings, not {}", shown(from)),
                            "write '<<: *anchor' with the anchor on a mapping");
         return;
       }
@@ -259,10 +254,8 @@ bool has_bad_bytes(const std::shared_ptr<const Source>& source, const std::optio
   const size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
   const auto byte = static_cast<unsigned char>(source->text[at]);
   diagnostics.error(
-      "E-utf8",
-      fixed_place ? *fixed_place : Place::in(source, line, character_count(before.substr(line_start)) + 1),
-      byte < 0x20 ? fmt::format("control character 0x{:02X}", byte)
-                  : fmt::format("byte 0x{:02X} is not UTF-8", byte),
+      "E-utf8", fixed_place ? *fixed_place : Place::in(source, line, character_count(before.substr(line_start)) + 1),
+      byte < 0x20 ? fmt::format("control character 0x{:02X}", byte) : fmt::format("byte 0x{:02X} is not UTF-8", byte),
       "save the text as UTF-8");
   return true;
 }

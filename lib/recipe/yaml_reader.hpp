@@ -9,8 +9,7 @@
 namespace sst::recipe {
 
 constexpr size_t kMostFileBytes = size_t{1} << 20;
-constexpr size_t kMostNodes =
-    10'000;  ///< visited, counted through aliases: a bomb is refused before it unfolds
+constexpr size_t kMostNodes = 10'000;  ///< visited, counted through aliases: a bomb is refused before it unfolds
 constexpr size_t kMostDepth = 32;
 
 /// Reads one YAML document strictly: no second document, no tags, no duplicate keys, plain-word keys, UTF-8

@@ -208,8 +208,7 @@ inline const Schema& schema() {
 inline const std::string kHead = "recipe_version: 1\nname: a\ntask: node_classification\n";
 
 /// Loads `kHead` followed by `body`; lines of the body start at 4.
-inline Recipe load_body(const std::string& body, Diagnostics& diagnostics,
-                        std::vector<std::string> overrides = {}) {
+inline Recipe load_body(const std::string& body, Diagnostics& diagnostics, std::vector<std::string> overrides = {}) {
   LoadOptions options;
   options.overrides = std::move(overrides);
   options.environment = [](const std::string& name) -> std::optional<std::string> {
@@ -233,8 +232,7 @@ inline std::string problems(const std::string& body, std::vector<std::string> ov
   load_body(body, diagnostics, std::move(overrides));
   std::string text = diagnostics.render();
   if (diagnostics.has_errors())
-    text.erase(
-        text.rfind('\n', text.size() - 2) == std::string::npos ? 0 : text.rfind('\n', text.size() - 2) + 1);
+    text.erase(text.rfind('\n', text.size() - 2) == std::string::npos ? 0 : text.rfind('\n', text.size() - 2) + 1);
   return text;
 }
 
