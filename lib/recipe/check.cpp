@@ -145,7 +145,9 @@ class Checker {
           constraint_.least_items == constraint_.most_items ? fmt::format("exactly {}", constraint_.least_items)
           : count < constraint_.least_items                 ? fmt::format("at least {}", constraint_.least_items)
                                                             : fmt::format("at most {}", constraint_.most_items);
-      return fail("E-range", node, fmt::format("'{}' has {} elements but must have {}", key_.path, count, allowed), "");
+      return fail(
+          "E-range", node,
+          fmt::format("'{}' has {} element{} but must have {}", key_.path, count, count == 1 ? "" : "s", allowed), "");
     }
     if (!good) return std::nullopt;
     return result;
@@ -157,7 +159,7 @@ class Checker {
     const bool is_text = type == Type::kString || type == Type::kPath;
     if (!is_text && node.text.find("${") != std::string::npos)
       return wrong_type(node, name, "'${...}' is replaced in strings and paths only");
-    const auto text = is_text ? context_.interpolated(node, type == Type::kPath) : std::optional(node.text);
+    const auto text = is_text ? context_.interpolated(key_, node) : std::optional(node.text);
     if (!text) return std::nullopt;
     Node result = Node::scalar(*text);
     result.place = node.place;

@@ -14,7 +14,7 @@ namespace sst::recipe {
 struct CheckContext {
   Diagnostics& diagnostics;
   /// Replaces `${…}` in a string; nothing after an error was reported.
-  std::function<std::optional<std::string>(const Node& scalar, bool is_path)> interpolated;
+  std::function<std::optional<std::string>(const Key& key, const Node& scalar)> interpolated;
   /// A number of the recipe, for hints.
   std::function<std::optional<double>(const std::string& path)> number;
 };

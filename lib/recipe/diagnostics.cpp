@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "core/text.hpp"
@@ -120,6 +121,30 @@ void Diagnostics::note(const Place& place, const std::string& message) {
 
 void Diagnostics::add(const Diagnostics& others) {
   for (const Diagnostic& diagnostic : others.all_) add(diagnostic);
+}
+
+void Diagnostics::sort() {
+  // A note stays behind what it belongs to.
+  std::vector<std::vector<Diagnostic>> groups;
+  for (const Diagnostic& diagnostic : all_) {
+    const bool joins = diagnostic.severity == Severity::kNote && !groups.empty();
+    if (!joins) groups.emplace_back();
+    groups.back().push_back(diagnostic);
+  }
+  const auto rank = [](const std::vector<Diagnostic>& group) {
+    const Place& place = group.front().place;
+    return std::tuple(place.source ? 0 : 1, place.source ? place.source->name : "", place.line, place.column);
+  };
+  std::stable_sort(groups.begin(), groups.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  all_.clear();
+  for (const auto& group : groups) all_.insert(all_.end(), group.begin(), group.end());
+}
+
+Diagnostics Diagnostics::without(const std::vector<std::string>& ids) const {
+  Diagnostics rest = *this;
+  std::erase_if(rest.all_,
+                [&](const Diagnostic& one) { return std::find(ids.begin(), ids.end(), one.id) != ids.end(); });
+  return rest;
 }
 
 void Diagnostics::promote_warnings() {

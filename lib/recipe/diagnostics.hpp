@@ -33,6 +33,11 @@ class Diagnostics {
   void note(const Place& place, const std::string& message);
   void add(const Diagnostics& others);
 
+  /// In the order of the files, by line; what was said on the command line comes last.
+  void sort();
+  /// All but the errors with these identifiers.
+  Diagnostics without(const std::vector<std::string>& ids) const;
+
   /// `--strict`: warnings become errors, but for those about this machine.
   void promote_warnings();
 

@@ -32,7 +32,7 @@ class Resolver {
         schema_(schema),
         diagnostics_(diagnostics),
         states_(schema.keys().size()),
-        context_{diagnostics, [this](const Node& node, bool is_path) { return interpolated(node, is_path); },
+        context_{diagnostics, [this](const Key& key, const Node& node) { return interpolated(key, node); },
                  [this](const std::string& path) { return number(path); }} {
     walk(tree, "");
   }
@@ -233,10 +233,10 @@ class Resolver {
     }
   }
 
-  std::optional<std::string> interpolated(const Node& node, bool is_path) {
+  std::optional<std::string> interpolated(const Key& key, const Node& node) {
     if (node.text.find("${") == std::string::npos) return node.text;
     Interpolation interpolation;
-    interpolation.environment_allowed = is_path;
+    interpolation.environment_allowed = key.type.type == Type::kPath;
     interpolation.recipe_dir = folder_of(node.place.source ? node.place.source->name : document_.file->name);
     interpolation.environment = options_.environment ? options_.environment : [](const std::string& name) {
       const char* value = std::getenv(name.c_str());
@@ -245,7 +245,7 @@ class Resolver {
     interpolation.value = [this](const std::string& path, std::string& problem) { return text_of(path, problem); };
     Interpolated result = interpolate(node.text, interpolation);
     if (!result.text)
-      diagnostics_.error(result.id, node.place, fmt::format("'{}': {}", shown(node), result.problem), result.hint);
+      diagnostics_.error(result.id, node.place, fmt::format("'{}': {}", key.path, result.problem), result.hint);
     return result.text;
   }
 
@@ -305,8 +305,12 @@ Recipe resolve(const Document& document, const std::vector<Override>& point, con
   for (const Override& override : point) apply_override(tree, override, schema, diagnostics);
   for (const Override& override : parse_overrides(options.overrides, schema, diagnostics))
     apply_override(tree, override, schema, diagnostics);
-  if (!document.readable && tree.children.empty()) return {};
-  auto settings = Resolver(tree, document, options, schema, diagnostics).settings();
+  Diagnostics found;
+  auto settings = Resolver(tree, document, options, schema, found).settings();
+  found.sort();
+  // What is missing in a file that could not be read is not the user's next problem.
+  if (document.readable) diagnostics.add(found);
+  if (!document.readable) diagnostics.add(found.without({"E-missing", "E-not-applicable"}));
   Recipe recipe(std::move(settings), document.sources, options.overrides, std::move(tree));
   if (point.empty()) {
     check_sweep(recipe, schema, diagnostics);

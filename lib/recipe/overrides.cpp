@@ -91,14 +91,15 @@ Node default_list(const std::string& path, const Schema& schema) {
   return Node::list({});
 }
 
-void append_to(Node& target, const Override& override, const Schema& schema, Diagnostics& diagnostics) {
+bool may_append(const Override& override, const Schema& schema, Diagnostics& diagnostics) {
   const Key* key = schema.find(override.path);
-  const bool list_key = key && (key->type.shape != Shape::kOne || key->type.type == Type::kFree);
-  if (key && !list_key) {
-    diagnostics.error("E-override", override.place, fmt::format("'{}' is not a list", override.path),
-                      fmt::format("write {}={} to set it", override.path, to_flow_yaml(override.value)));
-    return;
-  }
+  if (!key || key->type.shape != Shape::kOne || key->type.type == Type::kFree) return true;
+  diagnostics.error("E-override", override.place, fmt::format("'{}' is not a list", override.path),
+                    fmt::format("write {}={} to set it", override.path, to_flow_yaml(override.value)));
+  return false;
+}
+
+void append_to(Node& target, const Override& override, const Schema& schema) {
   if (target.is_null()) {
     Node list = default_list(override.path, schema);
     list.set_places(override.place);
@@ -164,6 +165,7 @@ void apply_override(Node& tree, const Override& override, const Schema& schema, 
                       "write a recipe that inherits what you want");
     return;
   }
+  if (override.append && !may_append(override, schema, diagnostics)) return;
   const std::vector<std::string> parts = split(override.path, '.');
   if (parts.size() > kMostDepth) {
     diagnostics.error("E-override", override.place, fmt::format("nested deeper than {} levels", kMostDepth));
@@ -186,7 +188,7 @@ void apply_override(Node& tree, const Override& override, const Schema& schema, 
     if (!node) return;
   }
   if (override.append) {
-    append_to(*node, override, schema, diagnostics);
+    append_to(*node, override, schema);
   } else if (node->is_mapping() && override.value.is_mapping()) {
     merge_into(*node, override.value);
   } else {

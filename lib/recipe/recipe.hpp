@@ -118,7 +118,9 @@ Options Recipe::read(const std::string& section) const {
 
 template <class T>
 T Recipe::value(const std::string& path) const {
-  return FieldType<T>::from_node(detail::required_setting(*this, path, FieldType<T>::key_type).value);
+  const Node& node = detail::required_setting(*this, path, FieldType<T>::key_type).value;
+  if (node.is_null() && !FieldType<T>::optional) return T{};  // a required key that is missing, after its error
+  return FieldType<T>::from_node(node);
 }
 
 }  // namespace sst::recipe

@@ -27,7 +27,10 @@ struct Plan {
 class PlanReader {
  public:
   PlanReader(const Recipe& recipe, const Schema& schema, Diagnostics& diagnostics)
-      : schema_(schema), diagnostics_(diagnostics), options_(recipe.read<SweepOptions>("sweep")) {}
+      : schema_(schema),
+        diagnostics_(diagnostics),
+        options_(recipe.read<SweepOptions>("sweep")),
+        seeds_place_(recipe.place("sweep.seeds")) {}
 
   /// Nothing after an error.
   std::optional<Plan> read() {
@@ -127,14 +130,21 @@ class PlanReader {
 
   void read_seeds() {
     Axis axis;
-    take("seed", "seeds", Place{});
-    for (const int64_t seed : *options_.seeds) axis.push_back({{"seed", Node::scalar(std::to_string(seed))}});
+    take("seed", "seeds", seeds_place_);
+    for (const int64_t seed : *options_.seeds) axis.push_back({{"seed", seed_node(seed)}});
     plan_.axes.push_back(std::move(axis));
+  }
+
+  Node seed_node(int64_t seed) const {
+    Node node = Node::scalar(std::to_string(seed));
+    node.set_places(seeds_place_);
+    return node;
   }
 
   const Schema& schema_;
   Diagnostics& diagnostics_;
   const SweepOptions options_;
+  const Place seeds_place_;
   Plan plan_;
   std::vector<std::pair<std::string, std::string>> taken_;  ///< key, and the part of the sweep it stands in
   bool good_ = true;

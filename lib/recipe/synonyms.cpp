@@ -116,10 +116,15 @@ std::string hint_for_unknown_key(const std::string& path, const Schema& schema, 
     if (const std::string hint = section_hint(path, schema, on_command_line); !hint.empty()) return hint;
     if (nearest) return fmt::format("did you mean '{}'?", on_command_line ? join_path(section, *nearest) : *nearest);
   }
-  std::vector<std::string> paths;
-  for (const Key& key : schema.keys()) paths.push_back(key.path);
-  if (on_command_line)
+  if (on_command_line) {
+    const auto near_section = did_you_mean(section, schema.sections());
+    if (near_section && schema.find(*near_section + "." + leaf))
+      return fmt::format("did you mean '{}.{}'?", *near_section, leaf);
+    if (const std::string hint = section_hint(path, schema, true); !hint.empty()) return hint;
+    std::vector<std::string> paths;
+    for (const Key& key : schema.keys()) paths.push_back(key.path);
     if (const auto nearest = did_you_mean(path, paths)) return fmt::format("did you mean '{}'?", *nearest);
+  }
   std::vector<std::string> leaves;
   for (const Key& key : schema.keys()) leaves.push_back(key.leaf());
   if (const auto nearest = leaf.size() > 3 ? did_you_mean(leaf, leaves) : std::nullopt)

@@ -40,8 +40,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
     node.place = place_at(mark);
-    const std::string_view here = text_at(mark);
-    const bool written = starts_with(here, "~") || starts_with(here, "n") || starts_with(here, "N");
+    const std::string word = word_at(mark);
+    const bool written = word == "~" || word == "null" || word == "Null" || word == "NULL";
     if (!written && !frames_.empty() && frames_.back().has_key) node.place = frames_.back().key_place;
     count(node.place, 1, 1);
     finish(std::move(node), anchor);
