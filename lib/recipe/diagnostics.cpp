@@ -46,6 +46,17 @@ std::vector<std::string> printable_characters(const std::string& line) {
   return characters;
 }
 
+/// One line for a terminal and for JSON, whatever a user typed.
+std::string printable(const std::string& text) {
+  if (find_bad_byte(text) == std::string::npos && text.find_first_of("\t\r\n") == std::string::npos) return text;
+  std::string result;
+  for (const std::string& character : printable_characters(text)) {
+    const bool blank = character == "\t" || character == "\r" || character == "\n";
+    result += blank ? " " : character;
+  }
+  return result;
+}
+
 /// "   31 |   learning_rate: 8e-3\n      |   ^^^^^^^^^^^^^\n"; a long line is shown from a little before the
 /// place.
 std::string excerpt(const Place& place) {
@@ -91,6 +102,9 @@ std::string counted(size_t count, std::string_view noun) {
 }  // namespace
 
 bool Diagnostics::add(Diagnostic diagnostic) {
+  diagnostic.message = printable(diagnostic.message);
+  diagnostic.hint = printable(diagnostic.hint);
+  diagnostic.place.argument = printable(diagnostic.place.argument);
   const auto same = [&](const Diagnostic& other) {
     return other.severity == diagnostic.severity && other.id == diagnostic.id && other.message == diagnostic.message &&
            other.place.text() == diagnostic.place.text() && other.place.argument == diagnostic.place.argument;
@@ -178,8 +192,9 @@ std::string Diagnostics::render(bool colour) const {
   }
   if (!has_errors()) return text;
   if (shown > kMostErrorsShown) text += fmt::format("... and {} more\n", counted(shown - kMostErrorsShown, "error"));
-  return text + fmt::format("{}, {}. Nothing was started.   (sst-train schema {}  lists the keys)\n",
-                            counted(errors(), "error"), counted(warnings(), "warning"), section);
+  return text + fmt::format("{}, {}. Nothing was started.   (sst-train schema{}  lists the keys)\n",
+                            counted(errors(), "error"), counted(warnings(), "warning"),
+                            section.empty() ? "" : " " + section);
 }
 
 nlohmann::ordered_json Diagnostics::to_json() const {

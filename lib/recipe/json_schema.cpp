@@ -1,6 +1,7 @@
 #include "recipe/json_schema.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
@@ -21,11 +22,17 @@ constexpr const char* kIntervalText =
 
 Json text_of(const char* pattern) { return {{"type", "string"}, {"pattern", pattern}}; }
 
+/// Bounds are kept as doubles; a whole one is shown as such.
+Json bound(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
+  return value;
+}
+
 void add_bounds(Json& json, const Constraint& constraint) {
   if (constraint.least != -std::numeric_limits<double>::infinity())
-    json[constraint.least_excluded ? "exclusiveMinimum" : "minimum"] = constraint.least;
+    json[constraint.least_excluded ? "exclusiveMinimum" : "minimum"] = bound(constraint.least);
   if (constraint.most != std::numeric_limits<double>::infinity())
-    json[constraint.most_excluded ? "exclusiveMaximum" : "maximum"] = constraint.most;
+    json[constraint.most_excluded ? "exclusiveMaximum" : "maximum"] = bound(constraint.most);
 }
 
 Json string_schema(const Constraint& constraint) {
@@ -91,7 +98,8 @@ Json default_of(const Key& key, const Node& node) {
     for (const Node& child : node.children) list.push_back(default_of(key, child));
     return list;
   }
-  if (key.type.type == Type::kInteger && parse_integer(node.text).value) return *parse_integer(node.text).value;
+  const bool whole = key.type.type == Type::kInteger || key.type.type == Type::kInterval;
+  if (whole && parse_integer(node.text).value) return *parse_integer(node.text).value;
   if (key.type.type == Type::kNumber && parse_number(node.text).value) return *parse_number(node.text).value;
   if (key.type.type == Type::kBoolean) return node.text == "true";
   return node.text;
