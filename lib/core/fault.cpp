@@ -33,8 +33,7 @@ Armed parse(std::string_view spec) {
   Armed armed;
   if (parts.size() != 3 || parts[0].empty()) refuse();
   armed.pattern = parts[0];
-  const auto [end, error] =
-      std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), armed.remaining);
+  const auto [end, error] = std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), armed.remaining);
   if (error != std::errc() || end != parts[1].data() + parts[1].size() || armed.remaining < 1) refuse();
   if (parts[2] == "short_write") {
     armed.mode = Mode::kShortWrite;

@@ -22,9 +22,7 @@ namespace {
                       error == ENOSPC ? "free some space on this disk, then run the same command again" : "");
 }
 
-EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) {
-  return static_cast<EVP_MD_CTX*>(context.get());
-}
+EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) { return static_cast<EVP_MD_CTX*>(context.get()); }
 
 }  // namespace
 
@@ -32,9 +30,7 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new(), [](void* p) { EVP_MD_CTX_free(stat
   EVP_DigestInit_ex(digest_context(context_), EVP_sha256(), nullptr);
 }
 
-void Sha256::update(std::string_view bytes) {
-  EVP_DigestUpdate(digest_context(context_), bytes.data(), bytes.size());
-}
+void Sha256::update(std::string_view bytes) { EVP_DigestUpdate(digest_context(context_), bytes.data(), bytes.size()); }
 
 std::string Sha256::hex() {
   std::array<unsigned char, 32> digest{};
@@ -49,8 +45,7 @@ std::string Sha256::hex() {
 }
 
 SyncedFile::SyncedFile(std::filesystem::path path)
-    : path_(std::move(path)),
-      descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail_to_write(path_, errno);
 }
 
@@ -77,12 +72,16 @@ FileDigest SyncedFile::finish() {
   if (::fsync(descriptor_) != 0) fail_to_write(path_, errno);
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0) fail_to_write(path_, errno);
+  std::error_code error;
+  const uint64_t on_disk = std::filesystem::file_size(path_, error);
+  if (error || on_disk != bytes_)
+    throw ResourceError("wrote " + std::to_string(bytes_) + " bytes to '" + path_.string() + "', but it has " +
+                        std::to_string(on_disk));
   return {bytes_, digest_.hex()};
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path))
-    throw DataError("cannot read '" + path.string() + "': it is a folder");
+  if (std::filesystem::is_directory(path)) throw DataError("cannot read '" + path.string() + "': it is a folder");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
   std::string bytes(static_cast<size_t>(stream.tellg()), '\0');

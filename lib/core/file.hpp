@@ -37,7 +37,7 @@ class SyncedFile {
   ~SyncedFile();  ///< closes; what was not finished stays on disk, cut off
 
   void write(std::string_view bytes);
-  FileDigest finish();  ///< flushes to disk and closes
+  FileDigest finish();  ///< flushes to disk, closes, and checks that the file has all its bytes
 
  private:
   std::filesystem::path path_;

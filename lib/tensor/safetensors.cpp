@@ -48,16 +48,15 @@ std::optional<torch::ScalarType> type_of(const std::string& dtype) {
 std::string dtype_of(const std::string& name, const torch::Tensor& tensor) {
   for (const auto& [dtype, type] : kDtypes)
     if (tensor.scalar_type() == type) return dtype;
-  throw std::logic_error(fmt::format("tensor '{}' has type {}, which safetensors cannot hold", name,
-                                     c10::toString(tensor.scalar_type())));
+  throw std::logic_error(
+      fmt::format("tensor '{}' has type {}, which safetensors cannot hold", name, c10::toString(tensor.scalar_type())));
 }
 
 /// An uninitialised tensor for the entry. The data are in the file, so the size is known to be sane; what can
 /// still be too much for LibTorch is the number of dimensions, or a stride of a tensor without elements.
 torch::Tensor empty_for(const std::filesystem::path& path, const SafetensorsEntry& entry) {
   const auto refuse = [&](const std::string& reason) {
-    throw CheckpointError(
-        fmt::format("cannot read tensor '{}' of '{}': {}", entry.name, path.string(), reason));
+    throw CheckpointError(fmt::format("cannot read tensor '{}' of '{}': {}", entry.name, path.string(), reason));
   };
   const auto type = type_of(entry.dtype);
   if (!type) refuse("its type " + entry.dtype + " has no counterpart here");
@@ -66,8 +65,7 @@ torch::Tensor empty_for(const std::filesystem::path& path, const SafetensorsEntr
     refuse(fmt::format("it has {} dimensions, more than {}", entry.shape.size(), kMostDimensions));
   int64_t stride = 16;
   for (const int64_t dimension : entry.shape)
-    if (__builtin_mul_overflow(stride, std::max<int64_t>(dimension, 1), &stride))
-      refuse("its shape is too large");
+    if (__builtin_mul_overflow(stride, std::max<int64_t>(dimension, 1), &stride)) refuse("its shape is too large");
   return torch::empty(entry.shape, *type);
 }
 
@@ -87,9 +85,8 @@ std::string header_text(const std::vector<std::pair<std::string, torch::Tensor>>
   uint64_t position = 0;
   for (const auto& [name, tensor] : tensors) {
     const uint64_t end = position + tensor.nbytes();
-    header[name] = {{"dtype", dtype_of(name, tensor)},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {position, end}}};
+    header[name] = {
+        {"dtype", dtype_of(name, tensor)}, {"shape", tensor.sizes().vec()}, {"data_offsets", {position, end}}};
     position = end;
   }
   std::string text = header.dump();
@@ -107,10 +104,8 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   stream.seekg(static_cast<std::streamoff>(header.data_start));
   for (const SafetensorsEntry& entry : header.tensors) {
     const torch::Tensor tensor = empty_for(path, entry);
-    stream.read(static_cast<char*>(tensor.mutable_data_ptr()),
-                static_cast<std::streamsize>(entry.end - entry.begin));
-    if (!stream)
-      throw CheckpointError(fmt::format("cannot read tensor '{}' of '{}'", entry.name, path.string()));
+    stream.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(entry.end - entry.begin));
+    if (!stream) throw CheckpointError(fmt::format("cannot read tensor '{}' of '{}'", entry.name, path.string()));
     if (entry.dtype == "BOOL") check_bools(path, entry.name, tensor);
     file.tensors.emplace(entry.name, tensor);
   }
@@ -126,9 +121,8 @@ FileDigest write_safetensors(const std::filesystem::path& path, const NamedTenso
     require(name != "__metadata__", "a tensor may not be called '__metadata__'");
     ordered.emplace_back(name, tensor.detach());
   }
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-    return a.second.element_size() > b.second.element_size();
-  });
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.second.element_size() > b.second.element_size(); });
   metadata.emplace("format", "pt");
   const std::string header = header_text(ordered, metadata);
   const uint64_t length = header.size();

@@ -17,11 +17,9 @@ namespace {
 
 using nlohmann::json;
 
-static_assert(std::endian::native == std::endian::little,
-              "safetensors data are little-endian and read as they lie");
+static_assert(std::endian::native == std::endian::little, "safetensors data are little-endian and read as they lie");
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason,
-                         const std::string& hint = {}) {
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& reason, const std::string& hint = {}) {
   throw CheckpointError("'" + path.string() + "' is not a sound safetensors file: " + reason, hint);
 }
 
@@ -40,13 +38,11 @@ std::optional<uint64_t> element_bits(const std::string& dtype) {
 std::string read_header_text(const std::filesystem::path& path, uint64_t file_bytes) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw CheckpointError("cannot read '" + path.string() + "': " + std::strerror(errno));
-  if (file_bytes < 8)
-    refuse(path, fmt::format("it has {} bytes, fewer than the 8 of a header length", file_bytes));
+  if (file_bytes < 8) refuse(path, fmt::format("it has {} bytes, fewer than the 8 of a header length", file_bytes));
   uint64_t length = 0;
   stream.read(reinterpret_cast<char*>(&length), sizeof length);
   if (length > kMaxHeaderBytes)
-    refuse(path,
-           fmt::format("its header claims {} bytes, more than the {} allowed", length, kMaxHeaderBytes));
+    refuse(path, fmt::format("its header claims {} bytes, more than the {} allowed", length, kMaxHeaderBytes));
   if (length > file_bytes - 8)
     refuse(path, fmt::format("its header claims {} bytes, but only {} follow", length, file_bytes - 8),
            "the file may be cut off: copy or download it again");
@@ -99,9 +95,7 @@ std::optional<uint64_t> size_in_bits(const SafetensorsEntry& entry, uint64_t bit
 }
 
 SafetensorsEntry parse_entry(const std::filesystem::path& path, const std::string& name, const json& value) {
-  const auto refuse_tensor = [&](const std::string& reason) {
-    refuse(path, "tensor '" + name + "': " + reason);
-  };
+  const auto refuse_tensor = [&](const std::string& reason) { refuse(path, "tensor '" + name + "': " + reason); };
   if (!value.is_object()) refuse_tensor("its description is not an object");
   for (const char* key : {"dtype", "shape", "data_offsets"})
     if (!value.contains(key)) refuse_tensor(std::string("'") + key + "' is missing");
@@ -129,8 +123,8 @@ SafetensorsEntry parse_entry(const std::filesystem::path& path, const std::strin
   const auto size = size_in_bits(entry, *bits);
   if (!size) refuse_tensor("its shape has more elements than 64 bits can count");
   if (*size % 8 != 0 || *size / 8 != entry.end - entry.begin)
-    refuse_tensor(fmt::format("{} of shape {} take {} bytes, but its data have {}", entry.dtype,
-                              value["shape"].dump(), *size / 8, entry.end - entry.begin));
+    refuse_tensor(fmt::format("{} of shape {} take {} bytes, but its data have {}", entry.dtype, value["shape"].dump(),
+                              *size / 8, entry.end - entry.begin));
   return entry;
 }
 
@@ -139,8 +133,7 @@ void check_cover(const std::filesystem::path& path, const SafetensorsHeader& hea
   uint64_t position = 0;
   for (const SafetensorsEntry& entry : header.tensors) {
     if (entry.begin < position)
-      refuse(path,
-             fmt::format("tensor '{}' begins at byte {} inside the one before it", entry.name, entry.begin));
+      refuse(path, fmt::format("tensor '{}' begins at byte {} inside the one before it", entry.name, entry.begin));
     if (entry.begin > position)
       refuse(path, fmt::format("{} unused bytes before tensor '{}'", entry.begin - position, entry.name));
     position = entry.end;
@@ -148,8 +141,7 @@ void check_cover(const std::filesystem::path& path, const SafetensorsHeader& hea
   if (position > data_bytes)
     refuse(path, fmt::format("its tensors take {} bytes, but only {} are there", position, data_bytes),
            "the file may be cut off: copy or download it again");
-  if (position < data_bytes)
-    refuse(path, fmt::format("{} bytes after the last tensor", data_bytes - position));
+  if (position < data_bytes) refuse(path, fmt::format("{} bytes after the last tensor", data_bytes - position));
 }
 
 struct OtherFormat {
@@ -186,10 +178,9 @@ void refuse_other_formats(const std::filesystem::path& path) {
   std::array<char, 4> start{};
   stream.read(start.data(), start.size());
   if (stream && std::memcmp(start.data(), "PK\3\4", 4) == 0)
-    throw CheckpointError(
-        "'" + path.string() + "' is a zip archive under another name; only safetensors are read",
-        "it may be a .pt file of PyTorch or a .npz file of NumPy: convert it with save_file of the "
-        "Python package safetensors");
+    throw CheckpointError("'" + path.string() + "' is a zip archive under another name; only safetensors are read",
+                          "it may be a .pt file of PyTorch or a .npz file of NumPy: convert it with save_file of the "
+                          "Python package safetensors");
 }
 
 SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {

@@ -1,0 +1,169 @@
+#include "run/checkpoint.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/fault.hpp"
+#include "core/file.hpp"
+
+namespace sst::run {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::array kFiles = {
+    "model.safetensors", "optimizer.safetensors", "method.safetensors", "state.json", "rng.json", "recipe.yaml"};
+constexpr const char* kManifest = "MANIFEST.json";
+
+[[noreturn]] void refuse(const fs::path& folder, const std::string& reason) {
+  throw CheckpointError("checkpoint '" + folder.string() + "': " + reason);
+}
+
+bool is_tensor_file(const fs::path& name) { return name.extension() == ".safetensors"; }
+
+/// JSON has no NaN: nlohmann writes null in its place, and the resumed run would differ without a word.
+void require_finite(const json& value, const std::string& path) {
+  if (value.is_number_float())
+    require(std::isfinite(value.get<double>()), "checkpoint value '" + path + "' is not finite");
+  if (value.is_structured())
+    for (const auto& [key, child] : value.items()) require_finite(child, path + "/" + key);
+}
+
+/// A file of the checkpoint, read whole; whatever stands in the way is the checkpoint's fault.
+std::string read_part(const fs::path& folder, const char* name) {
+  try {
+    return read_file(folder / name);
+  } catch (const std::exception& error) {
+    refuse(folder, error.what());
+  }
+}
+
+json parse_part(const fs::path& folder, const char* name) {
+  const json parsed = json::parse(read_part(folder, name), nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) refuse(folder, std::string(name) + " is not valid JSON");
+  return parsed;
+}
+
+/// The manifest with every field of the expected type.
+json read_manifest(const fs::path& folder) {
+  if (!fs::is_directory(folder)) throw CheckpointError("no checkpoint at '" + folder.string() + "'");
+  if (!fs::exists(folder / kManifest)) refuse(folder, "MANIFEST.json is missing, so it was never completed");
+  json manifest = parse_part(folder, kManifest);
+  const auto has = [&](const char* key, auto is_type) {
+    if (!manifest.is_object() || !manifest.contains(key) || !is_type(manifest[key]))
+      refuse(folder, std::string("MANIFEST.json has no sound '") + key + "'");
+  };
+  has("format", [](const json& v) { return v.is_number_integer(); });
+  if (manifest["format"].get<int64_t>() != kCheckpointFormat)
+    refuse(folder, "it has format " + manifest["format"].dump() + ", this program reads format " +
+                       std::to_string(kCheckpointFormat) + "; use the version that wrote it");
+  has("step", [](const json& v) { return v.is_number_unsigned(); });
+  has("score", [](const json& v) { return v.is_null() || v.is_number(); });
+  for (const char* key : {"higher_is_better", "keep_forever", "weights_only"})
+    has(key, [](const json& v) { return v.is_boolean(); });
+  for (const char* key : {"recipe_hash", "writer", "written"}) has(key, [](const json& v) { return v.is_string(); });
+  has("files", [](const json& v) { return v.is_object(); });
+  for (const char* name : kFiles) {
+    const json entry = manifest["files"].value(name, json());
+    if (!entry.is_object() || !entry.contains("bytes") || !entry["bytes"].is_number_unsigned() ||
+        !entry.contains("sha256") || !entry["sha256"].is_string())
+      refuse(folder, std::string("MANIFEST.json does not describe ") + name);
+  }
+  return manifest;
+}
+
+CheckpointNote note_of(const json& manifest) {
+  CheckpointNote note;
+  note.step = manifest["step"].get<int64_t>();
+  if (manifest["score"].is_number()) note.score = manifest["score"].get<double>();
+  note.higher_is_better = manifest["higher_is_better"].get<bool>();
+  note.keep_forever = manifest["keep_forever"].get<bool>();
+  note.weights_only = manifest["weights_only"].get<bool>();
+  note.recipe_hash = manifest["recipe_hash"].get<std::string>();
+  note.writer_version = manifest["writer"].get<std::string>();
+  note.written = manifest["written"].get<std::string>();
+  return note;
+}
+
+void verify_file(const fs::path& folder, const char* name, const json& expected) {
+  std::error_code error;
+  const uint64_t bytes = fs::file_size(folder / name, error);
+  if (error) refuse(folder, std::string(name) + " cannot be read: " + error.message());
+  if (bytes != expected["bytes"].get<uint64_t>())
+    refuse(folder, std::string(name) + " has " + std::to_string(bytes) + " bytes, its manifest says " +
+                       expected["bytes"].dump());
+  std::string sha256;
+  try {
+    sha256 = sha256_of_file(folder / name);
+  } catch (const DataError& unreadable) {
+    refuse(folder, unreadable.what());
+  }
+  if (sha256 != expected["sha256"].get<std::string>())
+    refuse(folder, std::string(name) + " is damaged: its SHA-256 is not the one in the manifest");
+  if (is_tensor_file(name)) tensor::read_safetensors_header(folder / name);
+}
+
+CheckpointNote verify(const fs::path& folder, const json& manifest) {
+  for (const char* name : kFiles) verify_file(folder, name, manifest["files"][name]);
+  return note_of(manifest);
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& folder, const CheckpointContents& contents, CheckpointNote note) {
+  require_finite(contents.state, "state");
+  require_finite(contents.rng, "rng");
+  require(contents.step >= 0, "a checkpoint's step is not negative");
+  json files = json::object();
+  const auto record = [&](const char* name, const FileDigest& digest) {
+    files[name] = {{"bytes", digest.bytes}, {"sha256", digest.sha256}};
+    fault_point("checkpoint.after_file");
+  };
+  const tensor::NamedTensors none;
+  record("model.safetensors", tensor::write_safetensors(folder / "model.safetensors", contents.model));
+  record("optimizer.safetensors",
+         tensor::write_safetensors(folder / "optimizer.safetensors", note.weights_only ? none : contents.optimizer));
+  record("method.safetensors", tensor::write_safetensors(folder / "method.safetensors", contents.method));
+  record("state.json", write_file_synced(folder / "state.json", contents.state.dump(1)));
+  record("rng.json", write_file_synced(folder / "rng.json", contents.rng.dump(1)));
+  record("recipe.yaml", write_file_synced(folder / "recipe.yaml", contents.recipe_yaml));
+
+  if (note.score && !std::isfinite(*note.score)) note.score.reset();
+  const json manifest = {{"format", kCheckpointFormat},
+                         {"step", contents.step},
+                         {"score", note.score ? json(*note.score) : json()},
+                         {"higher_is_better", note.higher_is_better},
+                         {"keep_forever", note.keep_forever},
+                         {"weights_only", note.weights_only},
+                         {"recipe_hash", contents.recipe_hash},
+                         {"writer", contents.writer_version},
+                         {"written", utc_now()},
+                         {"files", files}};
+  write_file_synced(folder / kManifest, manifest.dump(1) + "\n");
+  fault_point("checkpoint.after_manifest");
+  sync_folder(folder);
+}
+
+CheckpointNote read_checkpoint_note(const fs::path& folder) { return note_of(read_manifest(folder)); }
+
+CheckpointNote verify_checkpoint(const fs::path& folder) { return verify(folder, read_manifest(folder)); }
+
+CheckpointContents load_checkpoint(const fs::path& folder) {
+  const CheckpointNote note = verify_checkpoint(folder);
+  CheckpointContents contents;
+  contents.step = note.step;
+  contents.model = tensor::read_safetensors(folder / "model.safetensors").tensors;
+  contents.optimizer = tensor::read_safetensors(folder / "optimizer.safetensors").tensors;
+  contents.method = tensor::read_safetensors(folder / "method.safetensors").tensors;
+  contents.state = parse_part(folder, "state.json");
+  contents.rng = parse_part(folder, "rng.json");
+  contents.recipe_yaml = read_part(folder, "recipe.yaml");
+  contents.recipe_hash = note.recipe_hash;
+  contents.writer_version = note.writer_version;
+  return contents;
+}
+
+}  // namespace sst::run
