@@ -1,6 +1,7 @@
 #include "nn/linear.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
@@ -81,8 +82,7 @@ TEST_CASE("set_dense_weight is what forward applies next", "[nn]") {
 }
 
 TEST_CASE("a map refuses to be made without a fitting initial weight, and names itself", "[nn]") {
-  CHECK_THROWS_WITH(DenseLinear(LinearSpec{5, 3, true, "block.query", true, {}}),
-                    ContainsSubstring("block.query"));
+  CHECK_THROWS_WITH(DenseLinear(LinearSpec{5, 3, true, "block.query", true, {}}), ContainsSubstring("block.query"));
   LinearSpec wrong = spec(5, 3);
   wrong.in = 4;
   CHECK_THROWS_WITH(DenseLinear(wrong), ContainsSubstring("[3, 5], expected [3, 4]"));

@@ -1,6 +1,7 @@
 #include "tensor/rows.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
@@ -15,8 +16,7 @@ constexpr double kRounding = 1e-12;
 CounterRng rng(uint64_t index) { return {11, Stream::kInit, index}; }
 
 /// Random matrix with about a third of its entries, an empty row and an empty column among them.
-std::shared_ptr<const CsrMatrix> random_sparse(int64_t rows, int64_t cols,
-                                               torch::Dtype dtype = torch::kFloat64) {
+std::shared_ptr<const CsrMatrix> random_sparse(int64_t rows, int64_t cols, torch::Dtype dtype = torch::kFloat64) {
   torch::Tensor dense = normal({rows, cols}, 0, 1, rng(1), dtype);
   dense = torch::where(uniform({rows, cols}, 0, 1, rng(2), dtype) < 0.3, dense, torch::zeros({}, dtype));
   dense.select(0, rows / 2).zero_();
@@ -32,9 +32,7 @@ Rows random_rows(bool sparse, int64_t rows, int64_t cols) {
   return torch::cat({first.unsqueeze(1), normal({rows, cols - 1}, 0, 1, rng(4), torch::kFloat64)}, 1);
 }
 
-bool close(const torch::Tensor& a, const torch::Tensor& b) {
-  return torch::allclose(a, b, kRounding, kRounding);
-}
+bool close(const torch::Tensor& a, const torch::Tensor& b) { return torch::allclose(a, b, kRounding, kRounding); }
 
 }  // namespace
 
@@ -64,8 +62,7 @@ TEST_CASE("sparse products have the same bits with one thread and with several",
   const torch::Tensor x = normal({500, 16}, 0, 1, rng(5)), d = normal({700, 16}, 0, 1, rng(6));
   const int threads = torch::get_num_threads();
   torch::set_num_threads(1);
-  const torch::Tensor product = csr_times(*a, a->values, x),
-                      transposed = csr_transposed_times(*a, a->values, d);
+  const torch::Tensor product = csr_times(*a, a->values, x), transposed = csr_transposed_times(*a, a->values, d);
   torch::set_num_threads(4);
   CHECK(torch::equal(csr_times(*a, a->values, x), product));
   CHECK(torch::equal(csr_transposed_times(*a, a->values, d), transposed));
@@ -150,8 +147,7 @@ TEST_CASE("dropout with probability zero returns the rows themselves", "[tensor]
 TEST_CASE("sparse rows have no dense tensor, and misfits are named", "[tensor]") {
   const Rows rows = random_rows(true, 8, 5);
   CHECK_THROWS_AS(rows.dense(), std::logic_error);
-  CHECK_THROWS_WITH(rows.times(torch::ones({4, 2}, torch::kFloat64)),
-                    ContainsSubstring("[4, 2], expected [5, *]"));
+  CHECK_THROWS_WITH(rows.times(torch::ones({4, 2}, torch::kFloat64)), ContainsSubstring("[4, 2], expected [5, *]"));
   CHECK_THROWS_AS(Rows(torch::ones({7}, torch::kFloat64), random_sparse(8, 4)), std::logic_error);
 }
 

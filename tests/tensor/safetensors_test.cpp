@@ -1,6 +1,7 @@
 #include "tensor/safetensors.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <cstring>
@@ -104,8 +105,7 @@ TEST_CASE("every sample that the reference library reads is read to the same val
   }
 }
 
-TEST_CASE("every sample that the reference library refuses is refused as a bad checkpoint",
-          "[tensor][golden]") {
+TEST_CASE("every sample that the reference library refuses is refused as a bad checkpoint", "[tensor][golden]") {
   const auto list = shared_file("spec/safetensors_samples/expected.json");
   if (!list) return;
   const auto text = std::regex_replace(read_file(*list), std::regex("\\b(Infinity|NaN)\\b"), "null");
@@ -130,12 +130,10 @@ TEST_CASE("a refused file says which tensor is wrong and how", "[tensor]") {
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"), 7, "take 8 bytes, but only 7 are there"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[4,12])"), 12, "4 unused bytes before tensor 'w'"},
       {one(R"("dtype":"F33","shape":[2],"data_offsets":[0,8])"), 8, "tensor 'w': unknown dtype 'F33'"},
-      {one(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), 8,
-       "tensor 'w': F32 of shape [3] take 12 bytes"},
+      {one(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), 8, "tensor 'w': F32 of shape [3] take 12 bytes"},
       {one(R"("dtype":"F32","shape":[2.0],"data_offsets":[0,8])"), 8, "'shape' holds 2.0"},
       {one(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])"), 8, "'shape' holds -2"},
-      {one(R"("dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0])"), 0,
-       "more elements than"},
+      {one(R"("dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0])"), 0, "more elements than"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8.0])"), 8, "'data_offsets' is not a pair"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8,8])"), 8, "'data_offsets' is not a pair"},
       {one(R"("dtype":"F32","data_offsets":[0,8])"), 8, "'shape' is missing"},
@@ -199,9 +197,8 @@ TEST_CASE("what is written is read back bit for bit, with its metadata", "[tenso
 TEST_CASE("views and transposes are written as they look, not as they lie", "[tensor]") {
   const TemporaryFolder folder;
   const auto base = torch::arange(12, torch::kFloat32).view({3, 4});
-  write_safetensors(
-      folder / "t.safetensors",
-      {{"transpose", base.t()}, {"column", base.select(1, 2)}, {"leaf", base.clone().requires_grad_()}});
+  write_safetensors(folder / "t.safetensors",
+                    {{"transpose", base.t()}, {"column", base.select(1, 2)}, {"leaf", base.clone().requires_grad_()}});
   const auto file = read_safetensors(folder / "t.safetensors");
   CHECK(torch::equal(file.tensors.at("transpose"), base.t()));
   CHECK(torch::equal(file.tensors.at("column"), torch::tensor({2.f, 6.f, 10.f})));
@@ -258,8 +255,7 @@ TEST_CASE("a damaged file is refused or read, and never does harm", "[tensor]") 
     const auto edits = 1 + rng.below(4);
     for (uint64_t edit = 0; edit < edits && !bytes.empty(); ++edit) {
       // Half of the edits hit the first bytes, where the lengths are; the header makes up most of the rest.
-      const size_t place =
-          rng.below(2) ? rng.below(std::min<uint64_t>(bytes.size(), 24)) : rng.below(bytes.size());
+      const size_t place = rng.below(2) ? rng.below(std::min<uint64_t>(bytes.size(), 24)) : rng.below(bytes.size());
       switch (rng.below(4)) {
         case 0:
           bytes[place] = static_cast<char>(rng.next_u32());
