@@ -9,6 +9,7 @@ PREFIX ?= /usr/local
 CMAKE ?= cmake
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {jobs = int($$2 / 1.5e6)} \
   END {if (jobs > cores) jobs = cores; print jobs < 1 ? 1 : jobs}' /proc/meminfo)
+export PATH := $(CURDIR)/.deps/tools/bin:$(PATH)
 export LIBTORCH TORCH CTEST_PARALLEL_LEVEL = $(JOBS)
 
 release := build/release/apps/sst_train/sst-train
@@ -37,15 +38,19 @@ dev: deps ## build the program and all tests in build/dev
 	$(call build,dev)
 
 .PHONY: test
-test: dev ## build and run every test
+test: test-deps dev ## build and run every test
 	@.ci/run_tests.py build/dev
 
+.PHONY: test-deps
+test-deps: deps
+	@cmake/setup.sh python
+
 .PHONY: test-fast
-test-fast: dev ## build and run the tests that take under a minute together
+test-fast: test-deps dev ## build and run the tests that take under a minute together
 	@.ci/run_tests.py build/dev -L fast
 
 .PHONY: asan tsan
-asan tsan: deps ## build and run every test under address + undefined-behaviour (asan) or thread (tsan) checks
+asan tsan: test-deps ## build and run every test under address + undefined-behaviour (asan) or thread (tsan) checks
 	$(call build,$@)
 	@.ci/run_tests.py build/$@
 

@@ -3,7 +3,7 @@
 # and no network.
 #
 #   cmake/setup.sh                      everything (what `make deps` calls)
-#   cmake/setup.sh packages|libtorch    one of the two
+#   cmake/setup.sh packages|libtorch    one of the two;  python: what the tests of data_tools/ need
 #
 #   TORCH=cpu|cuda       which LibTorch; without it: the one that is there, else CUDA where a GPU is seen, else CPU
 #   LIBTORCH=DIR         a LibTorch of yours is used and none is unpacked; so is one found through CMAKE_PREFIX_PATH
@@ -63,6 +63,20 @@ install_packages() {
     fail "apt-get could not install the packages (full log: $log)" "by hand: apt-get install ${missing[*]}"
   fi
   rm -f "$log"
+}
+
+# --- CMake ----------------------------------------------------------------------------------------------------------
+
+# Ubuntu 22.04's CMake is too old for the presets; PyPI has a newer one, and the Makefile looks in .deps/tools/bin first.
+install_cmake() {
+  local version
+  version=$(cmake --version 2>/dev/null | sed -n 's/^cmake version //p')
+  [ "$(printf '%s\n' 3.25 "${version:-0}" | sort -V | head -n 1)" != 3.25 ] || return 0
+  [ ! -x .deps/tools/bin/cmake ] || return 0
+  say "CMake ${version:-(none)} is older than 3.25; fetching one into .deps/tools"
+  rm -rf .deps/tools
+  python3 -m venv .deps/tools && .deps/tools/bin/pip --quiet install 'cmake>=3.25,<5' ||
+    fail "pip could not install CMake" "install CMake 3.25 or newer"
 }
 
 # --- LibTorch -------------------------------------------------------------------------------------------------------
@@ -131,14 +145,29 @@ unpack_libtorch() {
   mv "$work/unpacked/torch" .deps/torch # last, because it is what says that all is there
 }
 
+# --- the data tools' Python packages, which their tests need --------------------------------------------------------
+
+install_python_packages() {
+  local wanted=data_tools/requirements.txt
+  [ -e "$wanted" ] || return 0
+  ! cmp -s "$wanted" .deps/python/requirements.txt || return 0
+  say "fetching the data tools' Python packages into .deps/python"
+  rm -rf .deps/python
+  python3 -m venv .deps/python && .deps/python/bin/pip --quiet --disable-pip-version-check install -r "$wanted" ||
+    fail "pip could not install what $wanted lists" "is a package index in reach?"
+  cp "$wanted" .deps/python/requirements.txt # last, because it says that all is there
+}
+
 case ${1:-all} in
   packages) install_packages ;;
+  python) mkdir -p .deps; exec 9>.deps/lock; flock 9; install_python_packages ;;
   libtorch | all)
     [ "${1:-all}" = libtorch ] || install_packages
     mkdir -p .deps
     exec 9>.deps/lock
     flock 9 # two makes at once must not unpack over each other
+    install_cmake
     unpack_libtorch
     ;;
-  *) fail "unknown part '$1'" "usage: cmake/setup.sh [packages|libtorch]" ;;
+  *) fail "unknown part '$1'" "usage: cmake/setup.sh [packages|libtorch|python]" ;;
 esac

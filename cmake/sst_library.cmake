@@ -19,11 +19,7 @@ function(sst_warnings target)
   if(SST_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
-  if(SST_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${SST_SANITIZE} -fno-omit-frame-pointer
-                                             -fno-sanitize-recover=undefined)
-    target_link_options(${target} PRIVATE -fsanitize=${SST_SANITIZE})
-  endif()
+  sst_sanitize(${target})
 endfunction()
 
 function(sst_use_torch target)
