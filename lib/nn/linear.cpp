@@ -16,18 +16,17 @@ void walk(const torch::nn::Module& module, const std::string& prefix, const Visi
 }  // namespace
 
 LinearMap::LinearMap(const LinearSpec& spec) : spec_(spec) {
-  require(spec.initial_weight.defined(),
-          "linear map '" + spec.name + "' was asked for without an initial weight");
+  require(spec.initial_weight.defined(), "linear map '" + spec.name + "' was asked for without an initial weight");
   tensor::check_shape(spec.initial_weight, {spec.out, spec.in}, "initial weight of '" + spec.name + "'");
   spec_.initial_weight.reset();  // not kept alive beside the trained one
   if (spec.bias) bias_ = register_parameter("bias", torch::zeros({spec.out}, spec.initial_weight.options()));
 }
 
-torch::Tensor LinearMap::forward(const torch::Tensor& x) {
-  if (x.dim() == 2) return apply(x);
+torch::Tensor LinearMap::forward(const torch::Tensor& x, const Pass& pass) {
+  if (x.dim() == 2) return apply(x, pass);
   std::vector<int64_t> shape = x.sizes().vec();
   require(!shape.empty(), "linear map '" + spec_.name + "' was given a scalar");
-  const torch::Tensor y = apply(x.reshape({-1, shape.back()}));  // [rows, out]
+  const torch::Tensor y = apply(x.reshape({-1, shape.back()}), pass);  // [rows, out]
   shape.back() = spec_.out;
   return y.view(shape);
 }
@@ -42,7 +41,7 @@ void DenseLinear::set_dense_weight(const torch::Tensor& weight) {
   weight_.copy_(weight);
 }
 
-torch::Tensor DenseLinear::apply(const tensor::Rows& x) {
+torch::Tensor DenseLinear::apply(const tensor::Rows& x, const Pass&) {
   if (!x.is_sparse()) return torch::linear(x.dense(), weight_, bias());
   const torch::Tensor y = x.matmul(weight_.t());  // [rows, out]
   return bias().defined() ? y + bias() : y;
@@ -58,8 +57,7 @@ std::vector<NamedTensor> trainable_tensors(const torch::nn::Module& module) {
     for (const auto& parameter : part.named_parameters(/*recurse=*/false))
       if (parameter.value().requires_grad()) tensors.push_back({prefix + parameter.key(), parameter.value()});
     if (const auto* map = dynamic_cast<const LinearMap*>(&part))
-      for (const NamedTensor& view : map->active_views())
-        tensors.push_back({prefix + view.name, view.tensor});
+      for (const NamedTensor& view : map->active_views()) tensors.push_back({prefix + view.name, view.tensor});
   });
   return tensors;
 }

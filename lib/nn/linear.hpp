@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/pass.hpp"
 #include "tensor/rows.hpp"
 
 namespace sst::nn {
@@ -17,11 +18,9 @@ struct LinearSpec {
   int64_t in = 0;
   int64_t out = 0;
   bool bias = true;
-  std::string name;  ///< dotted path of the map in the model: key of random streams, targets and method state
-  bool in_block =
-      true;  ///< belongs to what `targets: ["*"]` means: no output head, no projection around the blocks
-  torch::Tensor
-      initial_weight;  ///< [out, in], the model's own initial W; a method may start from another one
+  std::string name = {};  ///< dotted path of the map in the model: key of random streams, targets and method state
+  bool in_block = true;   ///< what `targets: ["*"]` means: no output head, no projection around the blocks
+  torch::Tensor initial_weight = {};  ///< [out, in], the model's own initial W; a method may start from another one
 };
 
 /// A tensor with the name under which checkpoint, optimizer and logs know it.
@@ -38,9 +37,9 @@ class LinearMap : public torch::nn::Module {
   explicit LinearMap(const LinearSpec& spec);
 
   /// x [..., in] → [..., out].
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x, const Pass& pass = {});
   /// x [rows, in] → [rows, out].
-  torch::Tensor forward(const tensor::Rows& x) { return apply(x); }
+  torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {}) { return apply(x, pass); }
 
   /// The matrix that forward() applies, [out, in], without a graph.
   virtual torch::Tensor dense_weight() const = 0;
@@ -53,12 +52,14 @@ class LinearMap : public torch::nn::Module {
   virtual std::vector<NamedTensor> active_views() const { return {}; }
   /// Local names of the tensors that train at the method's own rate.
   virtual std::vector<std::string> low_rank_names() const { return {}; }
+  /// Local names of the tensors that `weight_decay_on: matrices` means here.
+  virtual std::vector<std::string> decayed_names() const { return {"weight"}; }
 
   const LinearSpec& spec() const { return spec_; }     ///< without its initial weight
   const torch::Tensor& bias() const { return bias_; }  ///< [out], undefined when the map has none
 
  protected:
-  virtual torch::Tensor apply(const tensor::Rows& x) = 0;
+  virtual torch::Tensor apply(const tensor::Rows& x, const Pass& pass) = 0;
 
  private:
   LinearSpec spec_;
@@ -76,7 +77,7 @@ class DenseLinear final : public LinearMap {
   void set_dense_weight(const torch::Tensor& weight) override;
 
  protected:
-  torch::Tensor apply(const tensor::Rows& x) override;
+  torch::Tensor apply(const tensor::Rows& x, const Pass& pass) override;
 
  private:
   torch::Tensor weight_;

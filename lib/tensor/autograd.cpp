@@ -13,8 +13,7 @@ class ClosureNode final : public torch::autograd::Node {
   explicit ClosureNode(Backward backward) : backward_(std::move(backward)) {}
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
-    require(static_cast<bool>(backward_),
-            "a graph was walked backward a second time after it had been freed");
+    require(static_cast<bool>(backward_), "a graph was walked backward a second time after it had been freed");
     if (!gradients[0].defined()) return torch::autograd::variable_list(num_outputs());
     std::vector<bool> needs;
     for (size_t i = 0; i < num_outputs(); ++i) needs.push_back(task_should_compute_output(i));
@@ -30,8 +29,7 @@ class ClosureNode final : public torch::autograd::Node {
 
 }  // namespace
 
-torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tensor>& inputs,
-                            Backward backward) {
+torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tensor>& inputs, Backward backward) {
   require(!output.requires_grad(), "with_backward needs an output that was computed without a graph");
   bool any = false;
   for (const torch::Tensor& input : inputs) any = any || (input.defined() && input.requires_grad());

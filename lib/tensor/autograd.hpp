@@ -16,7 +16,6 @@ using Backward =
 /// without a graph; where no input needs a gradient it is returned as it is. The closure must not hold
 /// `output` itself (a cycle that is never freed) but output.detach(). It is dropped after the backward pass,
 /// which cannot be differentiated again.
-torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tensor>& inputs,
-                            Backward backward);
+torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tensor>& inputs, Backward backward);
 
 }  // namespace sst::tensor

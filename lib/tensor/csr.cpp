@@ -3,7 +3,10 @@
 // more at the widths graph networks have.
 #include <ATen/Parallel.h>
 
+#include <utility>
+
 #include "core/error.hpp"
+#include "tensor/lanes.hpp"
 #include "tensor/rows.hpp"
 #include "tensor/shape.hpp"
 
@@ -20,56 +23,123 @@ struct Pattern {
   const Scalar* values;
 };
 
-/// out[0 … kWidth) = Σ_e value(e) · x[index(e), 0 … kWidth), in stored order, in registers.
-template <int kWidth, bool kOrdered, class Scalar>
-inline void sum_row(const Pattern<Scalar>& a, int64_t row, const Scalar* x, int64_t stride, Scalar* out) {
-  Scalar sum[kWidth] = {};
+/// Sums of `kParts` registers' width: out = Σ_e value(e) · x[index(e)], in stored order.
+template <bool kOrdered, class Scalar, size_t... kPart>
+inline void sum_row(const Pattern<Scalar>& a, int64_t row, const Scalar* x, int64_t width, Scalar* out,
+                    std::index_sequence<kPart...>) {
+  using Part = Lanes<Scalar>;
+  typename Part::Vector sums[sizeof...(kPart)] = {};
   for (int64_t e = a.indptr[row]; e < a.indptr[row + 1]; ++e) {
     const Scalar value = a.values[kOrdered ? a.order[e] : e];
-    const Scalar* source = x + a.indices[e] * stride;
-    for (int j = 0; j < kWidth; ++j) sum[j] += value * source[j];
+    const Scalar* source = x + a.indices[e] * width;
+    ((sums[kPart] += value * Part::load(source + kPart * Part::kCount)), ...);
   }
-  for (int j = 0; j < kWidth; ++j) out[j] = sum[j];
+  (Part::store(sums[kPart], out + kPart * Part::kCount), ...);
 }
 
 template <bool kOrdered, class Scalar>
-inline void sum_rows(const Pattern<Scalar>& a, int64_t begin, int64_t end, const Scalar* x, int64_t width,
-                     Scalar* out) {
-  for (int64_t row = begin; row < end; ++row) {
-    int64_t j = 0;
-    for (; width - j >= 16; j += 16) sum_row<16, kOrdered>(a, row, x + j, width, out + row * width + j);
-    if (width - j >= 8) sum_row<8, kOrdered>(a, row, x + j, width, out + row * width + j), j += 8;
-    if (width - j >= 4) sum_row<4, kOrdered>(a, row, x + j, width, out + row * width + j), j += 4;
-    if (width - j >= 2) sum_row<2, kOrdered>(a, row, x + j, width, out + row * width + j), j += 2;
-    if (width - j >= 1) sum_row<1, kOrdered>(a, row, x + j, width, out + row * width + j);
+inline void sum_column(const Pattern<Scalar>& a, int64_t row, const Scalar* x, int64_t width, Scalar* out) {
+  Scalar sum = 0;
+  for (int64_t e = a.indptr[row]; e < a.indptr[row + 1]; ++e)
+    sum += a.values[kOrdered ? a.order[e] : e] * x[a.indices[e] * width];
+  *out = sum;
+}
+
+/// Adds value(e) · x[row] to out[index(e)]: the transposed product, from the matrix's own pattern.
+template <class Scalar, size_t... kPart>
+inline void spread_row(const Pattern<Scalar>& a, int64_t row, const Scalar* x, int64_t width, Scalar* out,
+                       std::index_sequence<kPart...>) {
+  using Part = Lanes<Scalar>;
+  const typename Part::Vector source[] = {Part::load(x + kPart * Part::kCount)...};
+  for (int64_t e = a.indptr[row]; e < a.indptr[row + 1]; ++e) {
+    const Scalar value = a.values[e];
+    Scalar* into = out + a.indices[e] * width;
+    (Part::store(Part::load(into + kPart * Part::kCount) + value * source[kPart], into + kPart * Part::kCount), ...);
   }
 }
 
-template <bool kOrdered>
-torch::Tensor cpu_product(int64_t rows, const torch::Tensor& indptr, const torch::Tensor& indices,
-                          const torch::Tensor& order, const torch::Tensor& values, const torch::Tensor& x) {
-  const torch::Tensor source = x.contiguous();
-  const int64_t width = source.size(1);
-  torch::Tensor product = torch::empty({rows, width}, source.options());
-  const int64_t work_per_row = 1 + width * indices.numel() / std::max<int64_t>(rows, 1);
-  AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "csr_times", [&] {
-    const Pattern<scalar_t> pattern{indptr.const_data_ptr<int64_t>(), indices.const_data_ptr<int64_t>(),
-                                    kOrdered ? order.const_data_ptr<int64_t>() : nullptr,
+template <class Scalar>
+inline void spread_column(const Pattern<Scalar>& a, int64_t row, const Scalar* x, int64_t width, Scalar* out) {
+  for (int64_t e = a.indptr[row]; e < a.indptr[row + 1]; ++e) out[a.indices[e] * width] += a.values[e] * *x;
+}
+
+/// Cuts a row of `width` columns into pieces of four registers, one register and one column, and calls
+/// wide(first column, sequence of registers) or narrow(column) for each.
+template <class Scalar, class Wide, class Narrow>
+inline void for_each_piece(int64_t width, const Wide& wide, const Narrow& narrow) {
+  constexpr int64_t kLanes = Lanes<Scalar>::kCount;
+  int64_t column = 0;
+  for (; column + 4 * kLanes <= width; column += 4 * kLanes) wide(column, std::make_index_sequence<4>{});
+  for (; column + kLanes <= width; column += kLanes) wide(column, std::make_index_sequence<1>{});
+  for (; column < width; ++column) narrow(column);
+}
+
+/// Rows [begin, end) of the product, each by one thread.
+template <bool kOrdered, class Scalar>
+void sum_rows(const Pattern<Scalar>& a, int64_t begin, int64_t end, const Scalar* x, int64_t width, Scalar* out) {
+  for (int64_t row = begin; row < end; ++row)
+    for_each_piece<Scalar>(
+        width,
+        [&](int64_t column, auto parts) {
+          sum_row<kOrdered>(a, row, x + column, width, out + row * width + column, parts);
+        },
+        [&](int64_t column) { sum_column<kOrdered>(a, row, x + column, width, out + row * width + column); });
+}
+
+/// The whole transposed product by one thread. Every sum runs in the order of sum_rows<true>, so that both have the same
+/// bits; this one reads the values where they lie.
+template <class Scalar>
+void spread_rows(const Pattern<Scalar>& a, int64_t rows, const Scalar* x, int64_t width, Scalar* out) {
+  for (int64_t row = 0; row < rows; ++row)
+    for_each_piece<Scalar>(
+        width,
+        [&](int64_t column, auto parts) { spread_row(a, row, x + row * width + column, width, out + column, parts); },
+        [&](int64_t column) { spread_column(a, row, x + row * width + column, width, out + column); });
+}
+
+int64_t grain(const CsrMatrix& a, int64_t rows, int64_t width) {
+  return 1 + 32768 / (1 + width * a.nonzeros() / std::max<int64_t>(rows, 1));
+}
+
+torch::Tensor cpu_times(const CsrMatrix& a, const torch::Tensor& values, const torch::Tensor& x) {
+  const int64_t width = x.size(1);
+  const torch::Tensor product = torch::empty({a.rows, width}, x.options());
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "csr_times", [&] {
+    const Pattern<scalar_t> pattern{a.indptr.const_data_ptr<int64_t>(), a.indices.const_data_ptr<int64_t>(), nullptr,
                                     values.const_data_ptr<scalar_t>()};
-    const scalar_t* in = source.const_data_ptr<scalar_t>();
-    scalar_t* out = product.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, rows, std::max<int64_t>(1, 32768 / work_per_row), [&](int64_t begin, int64_t end) {
-      sum_rows<kOrdered, scalar_t>(pattern, begin, end, in, width, out);
+    at::parallel_for(0, a.rows, grain(a, a.rows, width), [&](int64_t begin, int64_t end) {
+      sum_rows<false, scalar_t>(pattern, begin, end, x.const_data_ptr<scalar_t>(), width,
+                                product.mutable_data_ptr<scalar_t>());
     });
   });
   return product;
 }
 
-torch::Tensor device_product(int64_t rows, int64_t cols, const torch::Tensor& indptr,
-                             const torch::Tensor& indices, const torch::Tensor& values,
-                             const torch::Tensor& x) {
-  return torch::sparse_csr_tensor(indptr, indices, values, {rows, cols},
-                                  values.options().layout(torch::kSparseCsr))
+torch::Tensor cpu_transposed_times(const CsrMatrix& a, const torch::Tensor& values, const torch::Tensor& x) {
+  const int64_t width = x.size(1);
+  const bool alone = at::get_num_threads() == 1 || at::in_parallel_region();
+  const torch::Tensor product =
+      alone ? torch::zeros({a.cols, width}, x.options()) : torch::empty({a.cols, width}, x.options());
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "csr_transposed_times", [&] {
+    const scalar_t* from = x.const_data_ptr<scalar_t>();
+    scalar_t* out = product.mutable_data_ptr<scalar_t>();
+    const Pattern<scalar_t> own{a.indptr.const_data_ptr<int64_t>(), a.indices.const_data_ptr<int64_t>(), nullptr,
+                                values.const_data_ptr<scalar_t>()};
+    if (alone) return spread_rows<scalar_t>(own, a.rows, from, width, out);
+    const Pattern<scalar_t> transposed{a.transposed_indptr.const_data_ptr<int64_t>(),
+                                       a.transposed_indices.const_data_ptr<int64_t>(),
+                                       a.transposed_order.const_data_ptr<int64_t>(), own.values};
+    at::parallel_for(0, a.cols, grain(a, a.cols, width), [&](int64_t begin, int64_t end) {
+      sum_rows<true, scalar_t>(transposed, begin, end, from, width, out);
+    });
+  });
+  return product;
+}
+
+/// LibTorch's own product, for other devices.
+torch::Tensor device_product(int64_t rows, int64_t cols, const torch::Tensor& indptr, const torch::Tensor& indices,
+                             const torch::Tensor& values, const torch::Tensor& x) {
+  return torch::sparse_csr_tensor(indptr, indices, values, {rows, cols}, values.options().layout(torch::kSparseCsr))
       .matmul(x);
 }
 
@@ -81,8 +151,7 @@ void check_operands(const CsrMatrix& a, int64_t inner, const torch::Tensor& valu
 
 }  // namespace
 
-CsrMatrix make_csr(int64_t rows, int64_t cols, torch::Tensor indptr, torch::Tensor indices,
-                   torch::Tensor values) {
+CsrMatrix make_csr(int64_t rows, int64_t cols, torch::Tensor indptr, torch::Tensor indices, torch::Tensor values) {
   check_shape(indptr, {rows + 1}, "indptr");
   check_shape(indices, {kAny}, "indices");
   check_shape(values, {indices.numel()}, "values");
@@ -140,15 +209,14 @@ CsrMatrix CsrMatrix::to(torch::Device device) const {
 torch::Tensor csr_times(const CsrMatrix& a, const torch::Tensor& values, const torch::Tensor& x) {
   check_operands(a, a.cols, values, x);
   const torch::NoGradGuard no_grad;
-  return x.device().is_cpu() ? cpu_product<false>(a.rows, a.indptr, a.indices, {}, values, x)
+  return x.device().is_cpu() ? cpu_times(a, values, x.contiguous())
                              : device_product(a.rows, a.cols, a.indptr, a.indices, values, x);
 }
 
 torch::Tensor csr_transposed_times(const CsrMatrix& a, const torch::Tensor& values, const torch::Tensor& x) {
   check_operands(a, a.rows, values, x);
   const torch::NoGradGuard no_grad;
-  return x.device().is_cpu() ? cpu_product<true>(a.cols, a.transposed_indptr, a.transposed_indices,
-                                                 a.transposed_order, values, x)
+  return x.device().is_cpu() ? cpu_transposed_times(a, values, x.contiguous())
                              : device_product(a.cols, a.rows, a.transposed_indptr, a.transposed_indices,
                                               values.index_select(0, a.transposed_order), x);
 }

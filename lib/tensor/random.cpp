@@ -56,9 +56,8 @@ torch::Tensor permutation(int64_t count, CounterRng rng) {
 torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype) {
   require(p >= 0 && p < 1, "dropout needs a probability in [0, 1), not " + std::to_string(p));
   const torch::Tensor factors = torch::empty({count}, dtype);
-  AT_DISPATCH_FLOATING_TYPES(dtype, "dropout_factors", [&] {
-    fill_dropout_factors(factors.mutable_data_ptr<scalar_t>(), count, p, rng);
-  });
+  AT_DISPATCH_FLOATING_TYPES(dtype, "dropout_factors",
+                             [&] { fill_dropout_factors(factors.mutable_data_ptr<scalar_t>(), count, p, rng); });
   return factors;
 }
 

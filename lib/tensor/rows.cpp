@@ -18,8 +18,7 @@ Rows::Rows(torch::Tensor x) : dense_(std::move(x)) { check_shape(dense_, {kAny, 
 Rows::Rows(torch::Tensor first_column, std::shared_ptr<const CsrMatrix> sparse)
     : first_column_(std::move(first_column)), values_(sparse->values), sparse_(std::move(sparse)) {
   check_shape(first_column_, {sparse_->rows}, "first column of sparse rows");
-  require(first_column_.scalar_type() == values_.scalar_type(),
-          "first column and sparse columns must have one type");
+  require(first_column_.scalar_type() == values_.scalar_type(), "first column and sparse columns must have one type");
 }
 
 int64_t Rows::rows() const { return is_sparse() ? sparse_->rows : dense_.size(0); }
@@ -38,6 +37,13 @@ torch::Tensor Rows::to_dense() const {
   return torch::cat({first_column_.unsqueeze(1), tensor::to_dense(*sparse_, values_)}, 1);  // [rows, in]
 }
 
+Rows Rows::to(torch::Device device) const {
+  if (!is_sparse()) return Rows(dense_.to(device));
+  Rows moved(first_column_.to(device), std::make_shared<const CsrMatrix>(sparse_->to(device)));
+  moved.values_ = values_.to(device);
+  return moved;
+}
+
 torch::ScalarType Rows::dtype() const { return is_sparse() ? values_.scalar_type() : dense_.scalar_type(); }
 
 torch::Device Rows::device() const { return is_sparse() ? values_.device() : dense_.device(); }
@@ -47,8 +53,7 @@ torch::Tensor Rows::times(const torch::Tensor& m) const {
   const torch::NoGradGuard no_grad;
   if (!is_sparse()) return dense_.mm(m);
   const torch::Tensor right = m.contiguous();  // the rows of m are read one by one
-  return csr_times(*sparse_, values_, right.narrow(0, 1, sparse_->cols))
-      .addr_(first_column_, right.select(0, 0));
+  return csr_times(*sparse_, values_, right.narrow(0, 1, sparse_->cols)).addr_(first_column_, right.select(0, 0));
 }
 
 torch::Tensor Rows::transposed_times(const torch::Tensor& d) const {

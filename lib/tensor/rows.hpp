@@ -27,8 +27,7 @@ struct CsrMatrix {
 
 /// Builds the transpose's pattern, on the CPU. Throws std::logic_error when indptr and indices do not fit
 /// together.
-CsrMatrix make_csr(int64_t rows, int64_t cols, torch::Tensor indptr, torch::Tensor indices,
-                   torch::Tensor values);
+CsrMatrix make_csr(int64_t rows, int64_t cols, torch::Tensor indptr, torch::Tensor indices, torch::Tensor values);
 
 /// A as an ordinary tensor [rows, cols]; for tests and attention.
 torch::Tensor to_dense(const CsrMatrix& a, const torch::Tensor& values);
@@ -58,6 +57,7 @@ class Rows {
   int64_t stored() const;              ///< entries that take part in a product
   const torch::Tensor& dense() const;  ///< only when dense
   torch::Tensor to_dense() const;      ///< [rows, in]; for tests and attention
+  Rows to(torch::Device device) const;
   torch::ScalarType dtype() const;
   torch::Device device() const;
 

@@ -35,7 +35,7 @@ struct ActiveRow final : LinearMap {
   torch::Tensor dense_weight() const override { return all; }
   void set_dense_weight(const torch::Tensor& w) override { all.copy_(w); }
   std::vector<NamedTensor> active_views() const override { return {{"all_active", active}}; }
-  torch::Tensor apply(const tensor::Rows& x) override { return x.matmul(all.t()); }
+  torch::Tensor apply(const tensor::Rows& x, const Pass&) override { return x.matmul(all.t()); }
   torch::Tensor all, active;
 };
 

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/seeds.hpp"
+#include "nn/linear.hpp"
+
+namespace sst::nn {
+
+/// What a module needs to be made, besides its own options: who makes its linear maps, the seed of its
+/// initial values, and the type and device of its tensors.
+struct Build {
+  LinearFactory linear = dense_factory();
+  uint64_t seed = 0;
+  torch::TensorOptions tensors = torch::kFloat32;
+
+  /// The draws behind one initial tensor: a pure function of the seed and the tensor's full name.
+  CounterRng init_rng(std::string_view tensor_name) const { return {seed, Stream::kInit, name_index(tensor_name)}; }
+};
+
+}  // namespace sst::nn
