@@ -10,7 +10,8 @@ namespace sst {
 std::string utc_now(bool milliseconds) {
   const auto now = std::chrono::system_clock::now();
   const auto whole = std::chrono::floor<std::chrono::seconds>(now);
-  const std::string date = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)));
+  const std::string date =
+      fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)));
   if (!milliseconds) return date + "Z";
   return fmt::format("{}.{:03d}Z", date, std::chrono::duration_cast<std::chrono::milliseconds>(now - whole).count());
 }

@@ -21,8 +21,7 @@ constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;  // what the key gr
 /// One round of Philox 4x32 on one counter block.
 inline void philox_round(uint32_t& c0, uint32_t& c1, uint32_t& c2, uint32_t& c3, uint32_t k0, uint32_t k1) {
   const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
-  const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0,
-                 n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+  const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
   c1 = static_cast<uint32_t>(p1);
   c3 = static_cast<uint32_t>(p0);
   c0 = n0;
@@ -48,8 +47,7 @@ std::array<uint32_t, 4> CounterRng::block(uint64_t block) const {
   uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32);
   uint32_t c2 = static_cast<uint32_t>(index_), c3 = static_cast<uint32_t>(index_ >> 32);
   uint32_t k0 = key_[0], k1 = key_[1];
-  for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1)
-    philox_round(c0, c1, c2, c3, k0, k1);
+  for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) philox_round(c0, c1, c2, c3, k0, k1);
   return {c0, c1, c2, c3};
 }
 
@@ -77,8 +75,7 @@ void CounterRng::fill(uint64_t first_block, std::span<uint32_t> words) const {
   }
   for (; done < words.size(); done += 4) {
     const auto rest = block(first_block++);
-    std::copy_n(rest.begin(), std::min<size_t>(4, words.size() - done),
-                words.begin() + static_cast<ptrdiff_t>(done));
+    std::copy_n(rest.begin(), std::min<size_t>(4, words.size() - done), words.begin() + static_cast<ptrdiff_t>(done));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "tensor/linalg.hpp"
 
 #include "core/error.hpp"
+#include "tensor/random.hpp"
 #include "tensor/shape.hpp"
 
 namespace sst::tensor {
@@ -18,6 +19,19 @@ ThinSvd thin_svd(const torch::Tensor& a) {
   require(matrix.isfinite().all().item<bool>(), "the matrix to decompose has entries that are not finite");
   const auto [u, s, vt] = torch::linalg_svd(matrix, /*full_matrices=*/false);
   return {u, s, vt};
+}
+
+ThinSvd randomized_svd(const torch::Tensor& a, int64_t rank, CounterRng rng) {
+  check_shape(a, {kAny, kAny}, "matrix to decompose");
+  const torch::Tensor matrix = at_least_float32(a);
+  const torch::Tensor probe = normal({matrix.size(1), rank}, 0, 1, rng, matrix.options());  // [n, rank]
+  torch::Tensor q = std::get<0>(torch::linalg_qr(matrix.mm(probe)));                        // [m, rank]
+  for (int iteration = 0; iteration < 2; ++iteration) {
+    q = std::get<0>(torch::linalg_qr(matrix.t().mm(q)));  // [n, rank]
+    q = std::get<0>(torch::linalg_qr(matrix.mm(q)));      // [m, rank]
+  }
+  const ThinSvd small = thin_svd(q.t().mm(matrix));  // of [rank, n]
+  return {q.mm(small.u), small.s, small.vt};
 }
 
 double orthogonality_error(const torch::Tensor& q) {

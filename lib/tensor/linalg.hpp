@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "core/seeds.hpp"
+
 namespace sst::tensor {
 
 /// A = u · diag(s) · vt with k = min(m, n): u [m, k], s [k] descending, vt [k, n].
@@ -12,6 +14,11 @@ struct ThinSvd {
 /// Thin singular value decomposition of a [m, n], computed and returned in float32 or better, without a
 /// graph. Throws std::logic_error when `a` is not a matrix of finite numbers.
 ThinSvd thin_svd(const torch::Tensor& a);
+
+/// The `rank` leading triplets through a random range finder with two power iterations; with rank = min(m, n) it is the
+/// whole decomposition, to rounding. Same conventions and errors as thin_svd.
+///   source    Halko, Martinsson & Tropp 2011, "Finding structure with randomness", algorithms 4.4 and 5.1
+ThinSvd randomized_svd(const torch::Tensor& a, int64_t rank, CounterRng rng);
 
 /// max |QᵀQ − I| over the columns of q [m, k]; 0 for orthonormal columns.
 double orthogonality_error(const torch::Tensor& q);

@@ -12,8 +12,8 @@ namespace sst::testing {
 /// Tests that need it print one line and return where it is absent.
 inline std::optional<std::filesystem::path> shared_file(const std::string& relative) {
   const char* from_environment = std::getenv("SST_SHARED");
-  const std::filesystem::path root =
-      from_environment ? std::filesystem::path(from_environment) : std::filesystem::path(SST_SOURCE_DIR) / ".." / "shared";
+  const std::filesystem::path root = from_environment ? std::filesystem::path(from_environment)
+                                                      : std::filesystem::path(SST_SOURCE_DIR) / ".." / "shared";
   const auto path = root / relative;
   if (std::filesystem::exists(path)) return path;
   std::cout << "skipped: " << relative << " is not in the shared folder (" << root.string() << ")\n";
