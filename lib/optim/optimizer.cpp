@@ -1,0 +1,160 @@
+#include "optim/optimizer.hpp"
+
+#include <fmt/format.h>
+#include <torch/utils.h>
+
+#include <set>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace sst::optim {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr const char* kWrongCheckpoint = "the checkpoint was written for another model, method or optimizer";
+
+std::string shape_of(const Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
+
+/// The tensor called `key`; `known` collects the names that were asked for.
+const Tensor& find(const std::map<std::string, Tensor>& tensors, const std::string& key, std::set<std::string>& known) {
+  const auto found = tensors.find(key);
+  if (found == tensors.end())
+    throw CheckpointError(fmt::format("optimizer state has no tensor '{}'", key), kWrongCheckpoint);
+  known.insert(key);
+  return found->second;
+}
+
+int64_t step_count(const Tensor& tensor, const std::string& key) {
+  if (tensor.scalar_type() != torch::kInt64 || tensor.numel() != 1)
+    throw CheckpointError(fmt::format("optimizer state '{}' is not one int64 number", key));
+  const auto step = tensor.item<int64_t>();
+  if (step < 0) throw CheckpointError(fmt::format("optimizer state '{}' is {}, a step count is 0 or more", key, step));
+  return step;
+}
+
+void check_like(const Tensor& tensor, const Tensor& expected, bool shape_matters, const std::string& key) {
+  if (shape_matters && tensor.sizes() != expected.sizes())
+    throw CheckpointError(
+        fmt::format("optimizer state '{}' is {}, expected {}", key, shape_of(tensor), shape_of(expected)),
+        kWrongCheckpoint);
+  if (tensor.scalar_type() != expected.scalar_type())
+    throw CheckpointError(fmt::format("optimizer state '{}' is {}, expected {}", key,
+                                      c10::toString(tensor.scalar_type()), c10::toString(expected.scalar_type())),
+                          "the checkpoint was written with another 'precision'");
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::unique_ptr<UpdateRule> rule, double weight_decay)
+    : rule_(std::move(rule)), weight_decay_(weight_decay) {}
+
+void Optimizer::add(Parameter parameter) {
+  require(!index_.contains(parameter.name), "the optimizer already has a tensor '" + parameter.name + "'");
+  const bool points = parameter.geometry == Geometry::kLorentz;
+  require(!(points && parameter.decay), "points take no weight decay, but '" + parameter.name + "' asks for it");
+  if (points && !rule_->moves_on_manifolds())
+    throw UserError(
+        fmt::format("'{}' holds points of the hyperboloid, which this optimizer cannot move", parameter.name),
+        "use optim.name: riemannian_adam");
+  index_[parameter.name] = parameters_.size();
+  parameters_.push_back(std::move(parameter));
+  slots_.emplace_back();
+}
+
+size_t Optimizer::index_of(const std::string& name) const {
+  const auto found = index_.find(name);
+  require(found != index_.end(), "the optimizer has no tensor '" + name + "'");
+  return found->second;
+}
+
+Optimizer::Slot& Optimizer::slot(const std::string& name) { return slots_[index_of(name)]; }
+
+void Optimizer::set_view(const std::string& name, View view) {
+  require(view.project && view.lift, "a view of '" + name + "' needs both directions");
+  require(parameters_[index_of(name)].geometry == Geometry::kEuclidean, "points have no view: '" + name + "'");
+  slot(name).view = std::move(view);
+}
+
+void Optimizer::reset_state(const std::string& name) { slot(name).state = {}; }
+
+void Optimizer::replace(const std::string& name, Tensor fresh, const std::function<Tensor(const Tensor&)>& carry) {
+  parameters_[index_of(name)].tensor = std::move(fresh);
+  if (!carry) return reset_state(name);
+  const torch::NoGradGuard no_grad;
+  for (auto& [moment, tensor] : slot(name).state.moments) tensor = carry(tensor);
+}
+
+void Optimizer::step(const LearningRates& rates) {
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    update_(parameters_[i], slots_[i], parameters_[i].group == Group::kBase ? rates.base : rates.low_rank);
+}
+
+void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
+  Tensor gradient = parameter.tensor.grad();
+  if (!gradient.defined()) return;
+  const double decay = parameter.decay ? weight_decay_ : 0;
+  const bool viewed = static_cast<bool>(slot.view.project);
+  const bool coupled = viewed && decay != 0 && !rule_->decay_is_decoupled();
+  if (coupled) gradient = gradient.add(parameter.tensor, decay);
+  if (viewed) gradient = slot.view.project(gradient);
+  if (slot.state.step == 0) slot.state.moments = rule_->zero_moments(gradient, parameter.geometry);
+  ++slot.state.step;
+
+  Tensor tensor = parameter.tensor;
+  if (parameter.geometry == Geometry::kLorentz) {
+    rule_->update_on_manifold_(tensor, gradient, slot.state, lr);
+  } else if (viewed) {
+    const Tensor direction = slot.view.lift(rule_->direction(gradient, slot.state));
+    if (decay != 0 && !coupled) tensor.mul_(1 - lr * decay);
+    tensor.sub_(direction, lr);
+  } else {
+    rule_->update_(tensor, gradient, slot.state, lr, decay);
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (Parameter& parameter : parameters_) parameter.tensor.mutable_grad() = Tensor();
+}
+
+std::map<std::string, Tensor> Optimizer::state_dict() const {
+  std::map<std::string, Tensor> tensors;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const std::string& name = parameters_[i].name;
+    tensors["step/" + name] = torch::tensor(slots_[i].state.step, torch::kInt64);
+    for (const auto& [moment, tensor] : slots_[i].state.moments) tensors[moment + "/" + name] = tensor;
+  }
+  return tensors;
+}
+
+Moments Optimizer::expected_moments(size_t index) const {
+  return rule_->zero_moments(parameters_[index].tensor.detach(), parameters_[index].geometry);
+}
+
+void Optimizer::load_state_dict(const std::map<std::string, Tensor>& tensors) {
+  const torch::NoGradGuard no_grad;
+  std::set<std::string> known;
+  std::vector<State> loaded(parameters_.size());
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& parameter = parameters_[i];
+    const std::string step_key = "step/" + parameter.name;
+    loaded[i].step = step_count(find(tensors, step_key, known), step_key);
+    if (loaded[i].step == 0) continue;
+    for (const auto& [moment, expected] : expected_moments(i)) {
+      const std::string key = moment + "/" + parameter.name;
+      const Tensor& tensor = find(tensors, key, known);
+      check_like(tensor, expected, !slots_[i].view.project, key);
+      loaded[i].moments[moment] = tensor.to(expected.device()).clone(at::MemoryFormat::Contiguous);
+    }
+  }
+  for (const auto& [key, tensor] : tensors)
+    if (!known.contains(key))
+      throw CheckpointError(fmt::format("optimizer state has a tensor '{}' that nothing here trains", key),
+                            kWrongCheckpoint);
+  for (size_t i = 0; i < parameters_.size(); ++i) slots_[i].state = std::move(loaded[i]);
+}
+
+}  // namespace sst::optim

@@ -1,0 +1,20 @@
+#include "optim/update_rule.hpp"
+
+#include "core/error.hpp"
+
+namespace sst::optim {
+
+using torch::Tensor;
+
+void UpdateRule::update_(Tensor parameter, const Tensor& gradient, State& state, double lr, double decay) const {
+  const bool coupled = decay != 0 && !decay_is_decoupled();
+  const Tensor step = direction(coupled ? gradient.add(parameter, decay) : gradient, state);
+  if (decay != 0 && !coupled) parameter.mul_(1 - lr * decay);
+  parameter.sub_(step, lr);
+}
+
+void UpdateRule::update_on_manifold_(Tensor, const Tensor&, State&, double) const {
+  require(false, "this update rule cannot move points of the hyperboloid");
+}
+
+}  // namespace sst::optim
