@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/graph.hpp"
+
+namespace sst::data {
+
+/// Something wrong with a value of the recipe, for its place to be found by the key.
+struct Problem {
+  std::string key;      ///< "data.dataset"
+  std::string id;       ///< "E-dataset"
+  std::string message;  ///< what is wrong, with the value in it
+  std::string hint;     ///< what to do
+};
+
+/// What `data` gets wrong before any file is looked at: keys that are missing, that do not go together, or
+/// that the data set or the task refuses.
+std::vector<Problem> check_graph_options(const GraphDataOptions& options, GraphTask task);
+
+/// What the data themselves get wrong: a folder of another set, malformed, or without the features asked for; a graph too
+/// small for the shares of its split. Empty when the folder is absent altogether: only the caller knows whether that is an
+/// error (graph_folder() says where it should be). Call it only when check_graph_options found nothing.
+std::vector<Problem> check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root,
+                                       GraphTask task);
+
+}  // namespace sst::data
