@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/linear.hpp"
@@ -17,10 +18,10 @@ namespace sst::methods {
 /// What a method may know of the run it serves.
 struct MethodContext {
   uint64_t seed = 0;
-  int64_t hidden_size = 0;     ///< width of the model: T2 = hidden_size / rank
-  int64_t rows_per_step = 0;   ///< rows that pass through a block's linear map in one optimizer step
+  int64_t hidden_size = 0;    ///< width of the model: T2 = hidden_size / rank
+  int64_t rows_per_step = 0;  ///< rows that pass through a block's linear map in one optimizer step
   int64_t steps_per_epoch = 1;
-  bool euclidean = true;       ///< geometry of the model; decides what `base_init: auto` means
+  bool euclidean = true;  ///< geometry of the model; decides what `base_init: auto` means
 };
 
 /// Factors on the two learning rates at one step, on top of the schedule's.
@@ -44,8 +45,14 @@ class Method {
 
   virtual std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) = 0;
 
+  /// Names of the maps this method has replaced so far, for logs and for the check that there is one.
+  virtual std::vector<std::string> replaced() const { return {}; }
+  /// Peak rate of the tensors a layer calls low-rank; not given: optim.lr.
+  virtual std::optional<double> low_rank_lr() const { return std::nullopt; }
+
+  /// A fresh run begins (not called on resume).
   virtual void on_start(optim::Optimizer&) {}
-  /// Gradients of step `step` (0-based) are ready and clipped; nothing has moved yet.
+  /// Step `step` (0-based) has its gradients, summed over all micro-batches; they are not yet measured or clipped.
   virtual void before_step(int64_t /*step*/, optim::Optimizer&) {}
   /// The optimizer has moved every tensor.
   virtual void after_step(int64_t /*step*/, optim::Optimizer&) {}

@@ -1,0 +1,39 @@
+#include "methods/adapter_linear.hpp"
+
+namespace sst::methods {
+
+AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options, const torch::Tensor& initial_a)
+    : LinearMap(spec),
+      scale_(options.alpha / static_cast<double>(options.rank)),
+      dropout_(options.dropout),
+      base_(register_parameter("weight", spec.initial_weight.detach().clone(), /*requires_grad=*/false)),
+      a_(register_parameter("lora_a", initial_a.detach().clone())),
+      b_(register_parameter("lora_b", torch::zeros({spec.out, initial_a.size(0)}, base_.options()))) {}
+
+torch::Tensor AdapterLinear::apply(const tensor::Rows& x, const nn::Pass& pass) {
+  const tensor::Rows dropped =
+      pass.training && dropout_ > 0 ? x.dropout(dropout_, pass.dropout_rng(spec().name + ".adapter")) : x;
+  torch::Tensor y = x.matmul(base_.t());  // [rows, out]
+  if (bias().defined()) y = y + bias();
+  const torch::Tensor inner = dropped.matmul(a_.t());                   // [rows, rank]
+  return torch::addmm(y, inner, b_.t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
+}
+
+torch::Tensor AdapterLinear::dense_weight() const {
+  return torch::addmm(base_.detach(), b_.detach(), a_.detach(), 1, scale_);
+}
+
+void AdapterLinear::set_dense_weight(const torch::Tensor& weight) {
+  const torch::NoGradGuard no_grad;
+  base_.copy_(weight);
+  b_.zero_();
+}
+
+void AdapterLinear::merge_and_restart(const torch::Tensor& fresh_a) {
+  const torch::NoGradGuard no_grad;
+  base_.addmm_(b_, a_, 1, scale_);
+  a_.copy_(fresh_a);
+  b_.zero_();
+}
+
+}  // namespace sst::methods

@@ -1,0 +1,169 @@
+#include <map>
+
+#include "methods/registry.hpp"
+#include "optim/adam.hpp"
+#include "recipe/load.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/spectral_fixtures.hpp"
+
+// What every method owes, whatever it does inside: a new one is covered on the day it joins the registry.
+namespace sst::methods {
+namespace {
+
+using testing::distance;
+using testing::gaussian;
+using testing::spec_of;
+using torch::Tensor;
+
+struct Choice {
+  std::string name;
+  template <class Field>
+  void describe(Field& field) {
+    field(name, "name", recipe::one_of(registry().names()).required(), "method");
+  }
+};
+
+std::unique_ptr<Method> make_method(const std::string& name) {
+  static const std::map<std::string, std::string> short_cycles = {
+      {"relora", "  merge_every: 3\n  restart_warmup_steps: 2\n"},
+      {"sst", "  iteration_interval: 3\n  iterations_per_round: 2\n  restart_warmup_steps: 2\n"}};
+  recipe::Schema schema;
+  schema.describe<Choice>("method");
+  for (const auto& [key, entry] : registry().entries()) entry.describe(schema, key);
+  std::string text = "recipe_version: 1\nmethod:\n  name: " + name + "\n";
+  if (name != "full") text += "  rank: 2\n";
+  if (const auto found = short_cycles.find(name); found != short_cycles.end()) text += found->second;
+  recipe::Diagnostics diagnostics;
+  const auto recipe = recipe::load_text(text, "test.yaml", {}, schema, diagnostics);
+  diagnostics.throw_if_errors();
+  return registry().at(name).make(recipe, {.seed = 7, .hidden_size = 4, .rows_per_step = 6, .euclidean = false});
+}
+
+/// Two maps after one another, fitted to the output of a fixed matrix.
+struct Fit {
+  std::unique_ptr<Method> method;
+  std::shared_ptr<nn::LinearMap> first, second;
+  optim::Optimizer optimizer{std::make_unique<optim::Adam>(optim::AdamOptions{}), 0.0};
+  Tensor x = gaussian({12, 7}, 40), target = gaussian({12, 7}, 40).mm(gaussian({7, 3}, 41));
+
+  explicit Fit(const std::string& name) : method(make_method(name)) {
+    auto spec = spec_of(5, 7);
+    spec.name = "first";
+    first = method->make_linear(spec);
+    spec = spec_of(3, 5, 2);
+    spec.name = "second";
+    second = method->make_linear(spec);
+    for (const auto& [prefix, map] : {std::pair{"first.", first}, std::pair{"second.", second}})
+      for (const auto& [local, tensor] : nn::trainable_tensors(*map)) optimizer.add({prefix + local, tensor});
+  }
+
+  double step(int64_t t) {
+    optimizer.zero_grad();
+    const Tensor loss = (second->forward(torch::tanh(first->forward(x))) - target).square().mean();
+    loss.backward();
+    method->before_step(t, optimizer);
+    const auto factors = method->rate_factors(t);
+    optimizer.step({.base = 0.03 * factors.base, .low_rank = 0.03 * factors.low_rank});
+    method->after_step(t, optimizer);
+    return loss.item<double>();
+  }
+
+  std::map<std::string, Tensor> state() const {
+    std::map<std::string, Tensor> all;
+    for (const auto& [prefix, map] : {std::pair{"model/first.", first}, std::pair{"model/second.", second}})
+      for (const auto& [local, tensor] : nn::stored_tensors(*map)) all[prefix + local] = tensor.detach().clone();
+    for (const auto& [name, tensor] : optimizer.state_dict()) all["optimizer/" + name] = tensor.clone();
+    for (const auto& [name, tensor] : method->state_dict()) all["method/" + name] = tensor.clone();
+    return all;
+  }
+
+  void restore(const std::map<std::string, Tensor>& all) {
+    const torch::NoGradGuard no_grad;
+    std::map<std::string, Tensor> of_optimizer, of_method;
+    for (const auto& [name, tensor] : all) {
+      if (name.rfind("optimizer/", 0) == 0) of_optimizer[name.substr(10)] = tensor;
+      if (name.rfind("method/", 0) == 0) of_method[name.substr(7)] = tensor;
+    }
+    for (const auto& [prefix, map] : {std::pair{"model/first.", first}, std::pair{"model/second.", second}})
+      for (const auto& [local, tensor] : nn::stored_tensors(*map)) tensor.detach().copy_(all.at(prefix + local));
+    optimizer.load_state_dict(of_optimizer);
+    method->load_state_dict(of_method);
+  }
+};
+
+std::string any_method() { return GENERATE(from_range(registry().names())); }
+
+}  // namespace
+
+TEST_CASE("every method's layer applies the matrix it reports, before and while it trains", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  fit.method->on_start(fit.optimizer);
+  for (int64_t t = 0; t < 8; ++t) {
+    const Tensor expected = fit.x.mm(fit.first->dense_weight().t()) + fit.first->bias().detach();
+    CHECK(distance(fit.first->forward(fit.x).detach(), expected) < 1e-12);
+    fit.step(t);
+  }
+}
+
+TEST_CASE("every method starts from the initial matrix it was given", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  CHECK(distance(fit.first->dense_weight(), spec_of(5, 7).initial_weight) < 1e-13);
+}
+
+TEST_CASE("under every method the loss falls", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  fit.method->on_start(fit.optimizer);
+  const double first = fit.step(0);
+  double last = first;
+  for (int64_t t = 1; t < 60; ++t) last = fit.step(t);
+  CHECK(last < 0.8 * first);
+}
+
+TEST_CASE("every method resumes bit for bit in the middle of its cycle", "[methods][contract]") {
+  const auto name = any_method();
+  const int64_t cut = GENERATE(1, 3, 4, 6, 7);
+  CAPTURE(name, cut);
+  Fit whole(name), resumed(name);
+  whole.method->on_start(whole.optimizer);
+  for (int64_t t = 0; t < cut; ++t) whole.step(t);
+  resumed.restore(whole.state());
+  for (int64_t t = cut; t < cut + 8; ++t) {
+    whole.step(t);
+    resumed.step(t);
+  }
+  const auto expected = whole.state(), actual = resumed.state();
+  REQUIRE(expected.size() == actual.size());
+  for (const auto& [tensor_name, tensor] : expected) {
+    CAPTURE(tensor_name);
+    CHECK(torch::equal(tensor, actual.at(tensor_name)));
+  }
+}
+
+TEST_CASE("every method can start again from a dense matrix", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  fit.method->on_start(fit.optimizer);
+  for (int64_t t = 0; t < 4; ++t) fit.step(t);
+  const Tensor fresh = gaussian({5, 7}, 70);
+  fit.first->set_dense_weight(fresh);
+  CHECK(distance(fit.first->dense_weight(), fresh) < 1e-13);
+}
+
+TEST_CASE("every layer names tensors that it has", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  std::map<std::string, Tensor> trained;
+  for (const auto& [local, tensor] : nn::trainable_tensors(*fit.first)) trained[local] = tensor;
+  for (const std::string& local : fit.first->low_rank_names()) CHECK(trained.count(local) == 1);
+  for (const std::string& local : fit.first->decayed_names()) CHECK(trained.count(local) == 1);
+}
+
+}  // namespace sst::methods
