@@ -5,34 +5,48 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "nn/build.hpp"
+#include "nn/loss.hpp"
 #include "nn/pass.hpp"
 
 namespace sst::tasks {
 
-/// A loss that can be added up over micro-batches and processes before it is divided once.
-struct Loss {
-  torch::Tensor sum;  ///< scalar, differentiable
-  double count = 0;
-};
-
 using Metrics = std::map<std::string, double>;  ///< "loss", "f1", … of one split
 
-/// Data, model and metric together: something that can be trained.
+/// What is known of the work once the data are read, before there is a model.
+struct Workload {
+  int64_t hidden_size = 0;
+  int64_t rows_per_step = 0;  ///< rows that pass a linear map of the blocks in one optimizer step
+  int64_t steps_per_epoch = 1;
+  bool euclidean = true;
+};
+
+/// Data, model and metric together: something that can be trained. The constructor reads and checks the data; build()
+/// makes the model from whatever linear maps the factory hands out.
 class Task {
  public:
   virtual ~Task() = default;
+
+  virtual Workload workload() const = 0;
+  virtual void build(const nn::Build& build) = 0;
   virtual torch::nn::Module& model() = 0;
   /// Names of the parameters whose rows are points of the hyperboloid.
   virtual std::vector<std::string> lorentz_parameters() const { return {}; }
-  /// Names of the parameters that weight decay acts on.
-  virtual std::vector<std::string> decayed_parameters() const = 0;
-  virtual int64_t steps_per_epoch() const = 0;
-  virtual Loss loss(const nn::Pass& pass) = 0;
+
+  /// The loss of one optimizer step, with a graph. `pass.step` decides every random choice.
+  virtual nn::LossSum loss(const nn::Pass& pass) = 0;
+  /// `split` is "valid" or "test".
   virtual Metrics evaluate(const std::string& split) = 0;
-  /// Lines for the table at the start: {"nodes", "2,708"}.
+
+  /// Lines for the table at the start, such as {"nodes", "2,708"}.
   virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;
+  /// Hash of everything the data hold, for resume and eval.
+  virtual std::string data_sha256() const = 0;
+  /// Rough bytes of the tensors kept for backward in one step, beside parameters and states.
+  virtual double activation_bytes() const = 0;
 };
 
 }  // namespace sst::tasks

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/graph.hpp"
+#include "models/hybonet_gcn.hpp"
+#include "recipe/recipe.hpp"
+#include "tasks/task.hpp"
+
+namespace sst::tasks {
+
+/// `train` of the graph tasks.
+struct GraphLossOptions {
+  std::string loss = "margin";
+  double margin = 2.0;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(
+        loss, "loss", one_of({"margin", "cross_entropy", "fermi_dirac"}),
+        "margin: HyboNet's; cross_entropy: node classification; fermi_dirac: link prediction by a Fermi-Dirac decoder");
+    field(margin, "margin", positive(), "by how much the right one has to win in the margin loss");
+  }
+};
+
+/// What both graph tasks are made of.
+struct GraphRecipe {
+  data::GraphDataOptions data;
+  models::HybonetOptions model;
+  GraphLossOptions loss;
+  std::string data_root;
+
+  static GraphRecipe from(const recipe::Recipe& recipe);
+};
+
+/// The folder data paths are relative to: the recipe's, else $SST_DATA_ROOT, else ./data.
+std::string data_root(const recipe::Recipe& recipe);
+
+/// A graph, its encoder and what is left to a particular task: one optimizer step sees the whole graph.
+class GraphTask : public Task {
+ public:
+  Workload workload() const override;
+  void build(const nn::Build& build) final;
+  torch::nn::Module& model() override { return *model_; }
+  std::vector<std::pair<std::string, std::string>> facts() const override;
+  std::string data_sha256() const override { return graph_.sha256; }
+  double activation_bytes() const override;
+
+ protected:
+  GraphTask(const GraphRecipe& recipe, data::GraphTask task);
+
+  /// The edges messages travel along.
+  virtual const std::vector<data::Edge>& message_edges() const = 0;
+  virtual int64_t graph_layers() const = 0;
+  /// Registers what the task adds to the encoder.
+  virtual void build_head(torch::nn::Module& model, const nn::Build& build) = 0;
+
+  torch::Tensor embed(const nn::Pass& pass);
+
+  GraphRecipe recipe_;
+  data::GraphTask task_;
+  data::Graph graph_;
+
+ private:
+  std::shared_ptr<torch::nn::Module> model_;
+  std::shared_ptr<models::GraphEncoder> encoder_;
+  std::unique_ptr<data::GraphInput> input_;
+};
+
+}  // namespace sst::tasks

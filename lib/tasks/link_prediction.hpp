@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "data/negative_sampler.hpp"
+#include "tasks/graph_task.hpp"
+
+namespace sst::tasks {
+
+/// Link prediction as HyboNet does it: a pair's score is the negative squared Lorentz distance of its nodes, and every
+/// training edge has to win against one negative pair drawn afresh each epoch (Chen et al. 2022).
+class LinkPrediction final : public GraphTask {
+ public:
+  explicit LinkPrediction(const GraphRecipe& recipe);
+
+  nn::LossSum loss(const nn::Pass& pass) override;
+  Metrics evaluate(const std::string& split) override;
+  std::vector<std::pair<std::string, std::string>> facts() const override;
+
+ private:
+  const std::vector<data::Edge>& message_edges() const override { return split_.train; }
+  int64_t graph_layers() const override { return recipe_.model.num_layers; }
+  void build_head(torch::nn::Module& model, const nn::Build& build) override;
+  nn::LossSum loss_of(const torch::Tensor& positive, const torch::Tensor& negative) const;
+
+  data::EdgeSplit split_;
+  std::unique_ptr<data::NegativeSampler> negatives_;
+  torch::Device device_ = torch::kCPU;
+  torch::Tensor train_, valid_, test_, valid_negative_, test_negative_;  ///< int64 [2, pairs]
+};
+
+}  // namespace sst::tasks
