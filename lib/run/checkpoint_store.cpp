@@ -83,7 +83,7 @@ void CheckpointStore::recover() {
       } else {
         remove(name);
       }
-    } else if (starts_with(name, kTemporary)) {
+    } else if (starts_with(name, kTemporary) || starts_with(name, "index.json.tmp-")) {
       remove(name);
     }
   }
@@ -291,6 +291,7 @@ fs::path find_checkpoint(const fs::path& run_or_checkpoint, const std::string& w
   if (fs::is_directory(run_or_checkpoint / "checkpoints"))
     return CheckpointStore(run_or_checkpoint / "checkpoints").at(which);
   if (fs::exists(run_or_checkpoint / "MANIFEST.json")) return run_or_checkpoint;
+  if (fs::exists(run_or_checkpoint / "index.json")) return CheckpointStore(run_or_checkpoint).at(which);
   tensor::refuse_other_formats(run_or_checkpoint);
   if (!fs::exists(run_or_checkpoint)) throw CheckpointError("'" + run_or_checkpoint.string() + "' does not exist");
   throw CheckpointError("'" + run_or_checkpoint.string() + "' is neither a run directory nor a checkpoint",

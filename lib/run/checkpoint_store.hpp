@@ -88,10 +88,9 @@ class CheckpointStore {
   bool recovered_ = false;
 };
 
-/// The checkpoint folder meant by RUN|CKPT on the command line: a checkpoint itself, or `which` of a run
-/// directory: "best" (the last one where none is), "last", "step-12000".
-///   throws  CheckpointError naming what was looked for, and what is there, in the hint; for .pt and its kin
-///   with the
+/// The checkpoint folder meant by RUN|CKPT on the command line: a checkpoint itself, or `which` of a run directory (or of
+/// its folder checkpoints/): "best" (the last one where none is), "last", "step-12000".
+///   throws  CheckpointError naming what was looked for, and what is there, in the hint; for .pt and its kin with the
 ///           way to convert
 std::filesystem::path find_checkpoint(const std::filesystem::path& run_or_checkpoint,
                                       const std::string& which = "best");

@@ -1,2 +1,148 @@
 #pragma once
-namespace sst::run {}
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recipe/words.hpp"
+
+/// The recipe sections that belong to the run itself: top level, precision, train, eval, checkpoint, logging, runtime.
+namespace sst::run {
+
+/// Top level.
+struct RunOptions {
+  int64_t recipe_version = 1;
+  std::string name;
+  std::optional<std::string> description;
+  std::string task;
+  int64_t seed = 1;
+  std::optional<recipe::Path> data_root, out_root;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(recipe_version, "recipe_version", between(1, 1).required(), "version of the recipe format");
+    field(name, "name", file_name().required(), "name of the run; part of its directory");
+    field(description, "description", anything(), "one line for reports");
+    field(task, "task", one_of({"node_classification", "link_prediction"}).required(), "what is learnt");
+    field(seed, "seed", at_least(0), "decides everything random but the data split");
+    field(data_root, "data_root", anything(),
+          "folder that data paths are relative to; default: $SST_DATA_ROOT, else ./data");
+    field(out_root, "out_root", anything(), "folder of the run directories; default: $SST_OUT_ROOT, else ./runs");
+  }
+};
+
+/// `init`: other weights than the model's own initial ones.
+struct InitOptions {
+  std::optional<recipe::Path> from;
+
+  template <class Field>
+  void describe(Field& field) {
+    field(from, "from", recipe::anything(),
+          "run directory or checkpoint to start from; its matrices become the initial ones of any method");
+  }
+};
+
+/// `train`: when training ends and what it minimises.
+struct TrainOptions {
+  std::optional<int64_t> max_steps, max_epochs;
+  std::optional<recipe::Duration> max_time;
+  bool full_batch = true;
+  int64_t nonfinite_patience = 0;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(max_steps, "max_steps", at_least(1), "optimizer steps after which training ends");
+    field(max_epochs, "max_epochs", at_least(1), "epochs after which training ends");
+    field(max_time, "max_time", at_least(1), "training time, over all restarts, after which training ends");
+    field(full_batch, "full_batch", anything(), "one step sees the whole graph; graph tasks know nothing else");
+    field(nonfinite_patience, "nonfinite_patience", at_least(0),
+          "steps in a row with a non-finite loss or gradient that are skipped before the run ends as diverged");
+  }
+};
+
+/// `eval`.
+struct EvalOptions {
+  recipe::Interval every = recipe::Interval::steps(1000);
+  bool at_start = false;
+  bool at_end = true;
+  std::vector<std::string> splits = {"valid"};
+  std::vector<std::string> metrics;
+  int64_t patience = 0;
+  double min_delta = 0;
+  int64_t min_epochs = 0;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(every, "every", anything(), "interval between evaluations");
+    field(at_start, "at_start", anything(), "evaluate before the first step");
+    field(at_end, "at_end", anything(), "evaluate the best checkpoint on the test split when training has ended");
+    field(splits, "splits", one_of({"valid", "test"}).items(1, 2), "splits that are evaluated during training");
+    field(metrics, "metrics",
+          one_of({"loss", "accuracy", "f1", "f1_macro", "roc_auc", "average_precision", "auc_ap_mean"}),
+          "what is computed; default: all that the task knows");
+    field(patience, "patience", at_least(0),
+          "evaluations without a strictly better checkpoint.best_metric after which training ends; 0: never");
+    field(min_delta, "min_delta", at_least(0), "how much better counts as better");
+    field(min_epochs, "min_epochs", at_least(0), "no early stop up to this epoch");
+  }
+};
+
+/// `checkpoint`.
+struct CheckpointOptions {
+  recipe::Interval every = recipe::Interval::steps(1000);
+  int64_t keep_last = 2;
+  int64_t keep_best = 1;
+  recipe::Interval keep_every = recipe::Interval::off();
+  std::optional<std::string> best_metric;
+  std::string best_mode = "auto";
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(every, "every", anything(), "interval between checkpoints");
+    field(keep_last, "keep_last", at_least(1), "newest checkpoints that are kept");
+    field(keep_best, "keep_best", at_least(0), "best checkpoints that are kept");
+    field(keep_every, "keep_every", anything(), "checkpoints at this interval are never deleted");
+    field(best_metric, "best_metric", anything(),
+          "metric that decides which checkpoint is best, such as valid/f1; default: the first of eval.metrics");
+    field(best_mode, "best_mode", one_of({"min", "max", "auto"}), "whether less or more is better; auto: by metric");
+  }
+};
+
+/// `logging`.
+struct LoggingOptions {
+  recipe::Interval every = recipe::Interval::steps(50);
+  bool jsonl = true;
+  bool csv = false;
+  bool tensorboard = true;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(every, "every", anything(), "interval between training lines");
+    field(jsonl, "jsonl", anything(), "write metrics.jsonl; the report's curves come from it");
+    field(csv, "csv", anything(), "write metrics.csv");
+    field(tensorboard, "tensorboard", anything(), "write TensorBoard events");
+  }
+};
+
+/// `runtime`.
+struct RuntimeOptions {
+  std::string device = "auto";
+  int64_t threads = 0;
+  bool deterministic = true;
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(device, "device", one_of({"auto", "cpu", "cuda", "cuda:N"}), "where tensors live");
+    field(threads, "threads", at_least(0), "CPU threads; 0: automatic");
+    field(deterministic, "deterministic", anything(), "same bits on every run");
+  }
+};
+
+}  // namespace sst::run

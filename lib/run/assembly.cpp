@@ -1,0 +1,161 @@
+#include "run/assembly.hpp"
+
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "methods/registry.hpp"
+#include "optim/registry.hpp"
+#include "tasks/registry.hpp"
+
+namespace sst::run {
+namespace {
+
+torch::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  const bool available = torch::cuda::is_available();
+  if (name == "auto") return available ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  const torch::Device device(name);
+  if (!available)
+    throw UserError("runtime.device is '" + name + "', but no CUDA device was found",
+                    "use runtime.device=cpu, or run `sst-train doctor`");
+  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count()))
+    throw UserError("runtime.device is '" + name + "', but there are " + std::to_string(torch::cuda::device_count()) +
+                    " CUDA devices");
+  return device.has_index() ? device : torch::Device(torch::kCUDA, 0);
+}
+
+/// Local names that `names(map)` gives, prefixed with the path of the linear map they belong to.
+template <class Names>
+std::set<std::string> names_in_linear_maps(torch::nn::Module& model, const Names& names) {
+  std::set<std::string> full;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const auto* map = dynamic_cast<const nn::LinearMap*>(item.value().get());
+    if (map == nullptr) continue;
+    for (const std::string& name : names(*map)) full.insert(item.key() + "." + name);
+  }
+  return full;
+}
+
+std::set<std::string> linear_map_prefixes(torch::nn::Module& model) {
+  return names_in_linear_maps(model, [](const nn::LinearMap&) { return std::vector<std::string>{""}; });
+}
+
+/// What `weight_decay_on: matrices` means: what each linear map calls its matrix, and other tensors of two dimensions
+/// or more.
+bool is_matrix(const std::string& name, const torch::Tensor& tensor, const std::set<std::string>& decayed_by_maps,
+               const std::set<std::string>& map_prefixes) {
+  const bool inside_a_map = map_prefixes.count(name.substr(0, name.rfind('.') + 1)) > 0;
+  return inside_a_map ? decayed_by_maps.count(name) > 0 : tensor.dim() >= 2;
+}
+
+void add_parameters(Assembly& assembly) {
+  auto& model = assembly.task->model();
+  const auto low_rank = names_in_linear_maps(model, [](const nn::LinearMap& map) { return map.low_rank_names(); });
+  const auto decayed = names_in_linear_maps(model, [](const nn::LinearMap& map) { return map.decayed_names(); });
+  const auto prefixes = linear_map_prefixes(model);
+  const auto points = assembly.task->lorentz_parameters();
+  for (const auto& [name, tensor] : nn::trainable_tensors(model)) {
+    const bool is_point = std::find(points.begin(), points.end(), name) != points.end();
+    assembly.optimizer->add(
+        {.name = name,
+         .tensor = tensor,
+         .geometry = is_point ? optim::Geometry::kLorentz : optim::Geometry::kEuclidean,
+         .group = low_rank.count(name) > 0 ? optim::Group::kLowRank : optim::Group::kBase,
+         .decay =
+             !is_point && optim::takes_weight_decay(assembly.optim, name, is_matrix(name, tensor, decayed, prefixes))});
+  }
+}
+
+int64_t last_step(const TrainOptions& train, int64_t steps_per_epoch) {
+  int64_t last = 0;
+  const auto limit = [&](int64_t steps) { last = last == 0 ? steps : std::min(last, steps); };
+  if (train.max_steps) limit(*train.max_steps);
+  if (train.max_epochs) limit(*train.max_epochs * steps_per_epoch);
+  return last;
+}
+
+}  // namespace
+
+int64_t steps_of(const recipe::Interval& interval, int64_t steps_per_epoch) {
+  switch (interval.unit) {
+    case recipe::Interval::Unit::kStep:
+      return interval.count;
+    case recipe::Interval::Unit::kEpoch:
+      return interval.count * steps_per_epoch;
+    default:
+      return 0;
+  }
+}
+
+Assembly assemble(const recipe::Recipe& recipe) {
+  Assembly assembly;
+  assembly.run = recipe.read<RunOptions>("");
+  assembly.train = recipe.read<TrainOptions>("train");
+  assembly.eval = recipe.read<EvalOptions>("eval");
+  assembly.checkpoint = recipe.read<CheckpointOptions>("checkpoint");
+  assembly.logging = recipe.read<LoggingOptions>("logging");
+  assembly.runtime = recipe.read<RuntimeOptions>("runtime");
+  assembly.optim = recipe.read<optim::OptimOptions>("optim");
+  assembly.precision = recipe.read<Precision>("precision");
+  assembly.device = resolve_device(assembly.runtime.device);
+
+  assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
+  assembly.workload = assembly.task->workload();
+  assembly.total_steps = last_step(assembly.train, assembly.workload.steps_per_epoch);
+
+  const auto seed = static_cast<uint64_t>(assembly.run.seed);
+  assembly.method = methods::registry()
+                        .at(recipe.value<std::string>("method.name"))
+                        .make(recipe, {.seed = seed,
+                                       .hidden_size = assembly.workload.hidden_size,
+                                       .rows_per_step = assembly.workload.rows_per_step,
+                                       .steps_per_epoch = assembly.workload.steps_per_epoch,
+                                       .euclidean = assembly.workload.euclidean});
+  assembly.task->build({.linear = [&](const nn::LinearSpec& spec) { return assembly.method->make_linear(spec); },
+                        .seed = seed,
+                        .tensors = torch::TensorOptions(assembly.precision.dtype()).device(assembly.device)});
+
+  assembly.optimizer =
+      std::make_unique<optim::Optimizer>(optim::make_rule(assembly.optim), assembly.optim.weight_decay);
+  add_parameters(assembly);
+  const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
+  assembly.schedule =
+      optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
+                                      .steps_per_epoch = assembly.workload.steps_per_epoch,
+                                      .restart_warmup_steps = recipe.has("method.restart_warmup_steps")
+                                                                  ? recipe.value<int64_t>("method.restart_warmup_steps")
+                                                                  : 0,
+                                      .peak_lr = assembly.optim.lr});
+  assembly.plateau = std::make_unique<optim::Plateau>(schedule);
+  return assembly;
+}
+
+ParameterCounts count_parameters(const Assembly& assembly) {
+  ParameterCounts counts;
+  for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
+    if (tensor.is_floating_point()) counts.total += tensor.numel();
+  for (const auto& parameter : assembly.optimizer->parameters()) counts.trainable += parameter.tensor.numel();
+  return counts;
+}
+
+MemoryEstimate estimate_memory(const Assembly& assembly) {
+  const auto counts = count_parameters(assembly);
+  const double bytes_each = static_cast<double>(torch::elementSize(assembly.precision.dtype()));
+  const auto rule = optim::make_rule(assembly.optim);
+  double moments = 0;
+  for (const auto& parameter : assembly.optimizer->parameters()) {
+    const auto shape_only = torch::empty_like(parameter.tensor, torch::kMeta);
+    for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
+      moments += static_cast<double>(moment.nbytes());
+  }
+  return {.parameters = static_cast<double>(counts.total) * bytes_each,
+          .gradients = static_cast<double>(counts.trainable) * bytes_each,
+          .optimizer_states = moments,
+          .activations = assembly.task->activation_bytes()};
+}
+
+}  // namespace sst::run

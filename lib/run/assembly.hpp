@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+
+#include "methods/method.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/options.hpp"
+#include "optim/plateau.hpp"
+#include "optim/schedule.hpp"
+#include "recipe/recipe.hpp"
+#include "run/options.hpp"
+#include "run/precision.hpp"
+#include "tasks/task.hpp"
+
+namespace sst::run {
+
+/// Everything a recipe means, made: data and model (task), method, optimizer, schedule.
+struct Assembly {
+  RunOptions run;
+  TrainOptions train;
+  EvalOptions eval;
+  CheckpointOptions checkpoint;
+  LoggingOptions logging;
+  RuntimeOptions runtime;
+  optim::OptimOptions optim;
+  Precision precision;
+  torch::Device device = torch::kCPU;
+  tasks::Workload workload;
+  int64_t total_steps = 0;  ///< where training ends at the latest; 0 when only time ends it
+
+  std::unique_ptr<tasks::Task> task;
+  std::unique_ptr<methods::Method> method;
+  std::unique_ptr<optim::Optimizer> optimizer;
+  optim::Schedule schedule;                 ///< factor on the peak rates, a pure function of the step
+  std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
+};
+
+/// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
+///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
+Assembly assemble(const recipe::Recipe& recipe);
+
+struct ParameterCounts {
+  int64_t total = 0;      ///< numbers the model stores
+  int64_t trainable = 0;  ///< numbers the optimizer moves at one time
+};
+
+ParameterCounts count_parameters(const Assembly& assembly);
+
+/// Bytes by category, before anything has run.
+struct MemoryEstimate {
+  double parameters = 0, gradients = 0, optimizer_states = 0, activations = 0;
+  double total() const { return parameters + gradients + optimizer_states + activations; }
+};
+
+MemoryEstimate estimate_memory(const Assembly& assembly);
+
+/// Optimizer steps of an interval; 0 for `off` and for wall time, which is no number of steps.
+int64_t steps_of(const recipe::Interval& interval, int64_t steps_per_epoch);
+
+}  // namespace sst::run

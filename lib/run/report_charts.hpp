@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "run/plot.hpp"
+#include "run/table.hpp"
+
+/// Which curves a page shows.
+namespace sst::run {
+
+/// Charts of one kind side by side under a heading, with one legend for all: {name, colour of the palette}.
+struct Figure {
+  std::string heading = {};
+  std::vector<std::pair<std::string, int>> legend = {};
+  std::vector<Chart> charts = {};
+};
+
+/// Loss of training and validation, the validation metric, learning rate, gradient norm: those that were
+/// recorded.
+std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric);
+
+/// Per column of the table: training loss, validation loss and metric, a colour per row; seeds thin, the mean
+/// of the finished ones thick.
+std::vector<Figure> table_figures(const Table& table);
+
+}  // namespace sst::run

@@ -1,0 +1,143 @@
+#include "run/run_record.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+
+namespace sst::run {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+void flatten(const YAML::Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
+  if (node.IsMap()) {
+    for (const auto& entry : node) {
+      const auto key = entry.first.as<std::string>();
+      flatten(entry.second, prefix.empty() ? key : prefix + "." + key, out);
+    }
+  } else if (node.IsScalar()) {
+    out[prefix] = node.Scalar();
+  } else if (node.IsSequence()) {
+    YAML::Emitter flow;
+    flow << YAML::Flow << node;
+    out[prefix] = flow.c_str();
+  }
+}
+
+/// The number under a path of keys; `missing` where it is not there or no number. null is a number that was
+/// not finite.
+double number_at(const Json& json, std::initializer_list<const char*> path, double missing = 0) {
+  const Json* at = &json;
+  for (const char* key : path) {
+    if (!at->is_object() || !at->contains(key)) return missing;
+    at = &at->at(key);
+  }
+  return at->is_number() ? at->get<double>() : missing;
+}
+
+std::map<std::string, double> numbers_of(const Json& json, const char* key) {
+  std::map<std::string, double> numbers;
+  if (!json.is_object() || !json.contains(key) || !json[key].is_object()) return numbers;
+  for (const auto& [name, value] : json[key].items()) {
+    if (value.is_number()) numbers[name] = value.get<double>();
+    if (value.is_null()) numbers[name] = std::numeric_limits<double>::quiet_NaN();
+  }
+  return numbers;
+}
+
+std::string text_of(const Json& json, const char* key) {
+  return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : "";
+}
+
+void read_state(const Json& run, RunRecord& record) {
+  record.state = text_of(run, "state");
+  if (record.state.empty()) record.state = "unreadable", record.reason = "run.json has no state";
+  constexpr int kDiverged = static_cast<int>(ExitCode::kDiverged);
+  if (record.state == "failed" && number_at(run, {"exit_code"}) == kDiverged) record.state = "diverged";
+  record.step = static_cast<int64_t>(number_at(run, {"step"}));
+  const bool has_attempts = run.contains("attempts") && run["attempts"].is_array() && !run["attempts"].empty();
+  if (has_attempts && record.state != "finished") record.reason = text_of(run["attempts"].back(), "reason");
+  if (!run.contains("summary")) return;
+  const Json& summary = run["summary"];
+  record.results = numbers_of(summary, "results");
+  record.parameters_total = static_cast<int64_t>(number_at(summary, {"parameters", "total"}));
+  record.parameters_trainable = static_cast<int64_t>(number_at(summary, {"parameters", "trainable"}));
+  record.estimated_bytes = number_at(summary, {"memory", "estimated_bytes"});
+  record.measured_bytes = number_at(summary, {"memory", "measured_bytes"});
+  record.seconds = number_at(summary, {"seconds"});
+  record.time_split = numbers_of(summary, "time_split");
+  record.version = text_of(summary, "version");
+}
+
+void read_line(std::string_view line, std::map<std::string, Curve>& curves) {
+  const Json entry = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer()) return;
+  if (text_of(entry, "kind") == "event") return;
+  const auto step = entry["step"].get<int64_t>();
+  for (const auto& [name, value] : entry.items()) {
+    if (name.find('/') == std::string::npos) continue;
+    if (value.is_number()) curves[name].push_back({step, value.get<double>()});
+    if (value.is_null()) curves[name].push_back({step, std::numeric_limits<double>::quiet_NaN()});
+  }
+}
+
+}  // namespace
+
+std::map<std::string, std::string> flat_recipe(const std::string& yaml) {
+  std::map<std::string, std::string> keys;
+  try {
+    flatten(YAML::Load(yaml), "", keys);
+  } catch (const YAML::Exception& failure) {
+    throw DataError("not YAML: " + std::string(failure.what()));
+  }
+  return keys;
+}
+
+namespace {
+
+/// Everything but the keys and the seed.
+void read_files(const fs::path& run_dir, RunRecord& record) {
+  if (!fs::exists(run_dir / "run.json")) {
+    record.reason = fs::exists(run_dir) ? "no run.json" : "";
+    return;
+  }
+  const Json run = Json::parse(read_file(run_dir / "run.json"), nullptr, /*allow_exceptions=*/false);
+  if (!run.is_object()) throw DataError("run.json is not JSON");
+  read_state(run, record);
+  if (!fs::exists(run_dir / "metrics.jsonl")) return;
+  const std::string lines = read_file(run_dir / "metrics.jsonl");
+  for (size_t start = 0; start < lines.size();) {
+    const size_t end = std::min(lines.find('\n', start), lines.size());
+    read_line(std::string_view(lines).substr(start, end - start), record.curves);
+    start = end + 1;
+  }
+}
+
+}  // namespace
+
+RunRecord read_run(const fs::path& run_dir, const std::string& planned) {
+  RunRecord record;
+  record.path = run_dir.lexically_normal().string();
+  const fs::path recipe = run_dir / "recipe.yaml";
+  try {
+    record.keys = flat_recipe(fs::exists(recipe) ? read_file(recipe) : planned);
+    read_files(run_dir, record);
+  } catch (const Error& failure) {
+    record.state = "unreadable";
+    record.reason = failure.what();
+  }
+  if (record.keys.empty() && !planned.empty()) record.keys = flat_recipe(planned);
+  if (const auto seed = record.keys.find("seed"); seed != record.keys.end())
+    record.seed = std::strtoll(seed->second.c_str(), nullptr, 10);
+  return record;
+}
+
+}  // namespace sst::run

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "recipe/recipe.hpp"
+#include "run/assembly.hpp"
+#include "run/best_tracker.hpp"
+#include "run/checkpoint.hpp"
+
+namespace sst::run {
+
+/// Where training stands, beside the tensors.
+struct TrainState {
+  int64_t step = 0;           ///< optimizer steps done
+  double elapsed_s = 0;       ///< training time over all attempts
+  int64_t skipped_steps = 0;  ///< in a row, for a non-finite loss or gradient
+};
+
+/// A copy of everything a run needs to go on as if it had never stopped.
+CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
+                           const BestTracker& best);
+
+/// Puts a checkpoint back into an assembly of the same recipe.
+///   throws    CheckpointError naming the first tensor or key that is missing, unknown or of another shape
+TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best);
+
+/// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
+/// whatever method trained it; every other tensor is copied.
+///   throws    CheckpointError naming the first tensor that is missing or of another shape
+void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
+
+/// The model's tensors alone, for evaluation.
+void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model);
+
+}  // namespace sst::run

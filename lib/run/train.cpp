@@ -1,0 +1,328 @@
+#include "run/train.hpp"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "recipe/load.hpp"
+#include "recipe/report_options.hpp"
+#include "run/checkpoint_store.hpp"
+#include "run/memory.hpp"
+#include "run/metric_words.hpp"
+#include "run/recipe_schema.hpp"
+#include "run/report.hpp"
+#include "run/run_folder.hpp"
+#include "run/run_lock.hpp"
+#include "run/stop_signals.hpp"
+#include "run/trainer.hpp"
+#include "tasks/registry.hpp"
+
+namespace sst::run {
+namespace {
+
+std::filesystem::path out_root(const recipe::Recipe& recipe) {
+  if (recipe.has("out_root")) return recipe.value<std::optional<recipe::Path>>("out_root")->text;
+  const char* from_environment = std::getenv("SST_OUT_ROOT");
+  return from_environment ? from_environment : "runs";
+}
+
+BestTracker::Options tracker_options(const recipe::Recipe& recipe) {
+  const auto eval = recipe.read<EvalOptions>("eval");
+  const auto checkpoint = recipe.read<CheckpointOptions>("checkpoint");
+  const auto& known = tasks::registry().at(recipe.value<std::string>("task")).metrics;
+  const std::string first = eval.metrics.empty() ? known.front() : eval.metrics.front();
+  const std::string metric = checkpoint.best_metric.value_or(eval.splits.front() + "/" + first);
+  const bool higher = checkpoint.best_mode == "auto" ? !smaller_is_better(metric) : checkpoint.best_mode == "max";
+  return {.metric = metric, .higher_is_better = higher, .min_delta = eval.min_delta, .patience = eval.patience};
+}
+
+/// Keys that differ between the recipe of a checkpoint and this one, but for those that may.
+void check_same_recipe(const CheckpointContents& contents, const recipe::Recipe& recipe) {
+  recipe::Diagnostics diagnostics;
+  const auto saved =
+      recipe::load_text(contents.recipe_yaml, "the checkpoint's recipe", {}, recipe_schema(), diagnostics);
+  if (diagnostics.has_errors())
+    throw CheckpointError("the checkpoint's own recipe cannot be read by this version:\n" + diagnostics.render());
+  std::vector<std::string> lines;
+  for (const auto& difference : recipe.differences(saved)) {
+    if (recipe::may_differ_on_resume(difference.key)) continue;
+    if (recipe::is_stop_condition(difference.key)) {
+      log::warning("{} was {} and is now {}: a schedule that depends on the end of training changes with it",
+                   difference.key, difference.theirs.empty() ? "not set" : difference.theirs,
+                   difference.ours.empty() ? "not set" : difference.ours);
+      continue;
+    }
+    lines.push_back(fmt::format("  {}: {} -> {}", difference.key, difference.theirs, difference.ours));
+  }
+  if (!lines.empty())
+    throw CheckpointError("the checkpoint was written by another recipe:\n" + join(lines, "\n"),
+                          "give the same values, or another run directory with --out");
+}
+
+/// One run from its directory to its report.
+class Session {
+ public:
+  Session(const recipe::Recipe& recipe, const TrainFlags& flags)
+      : recipe_(recipe.without("sweep")), flags_(flags), run_dir_(run_directory(recipe, flags.out)) {}
+
+  TrainOutcome run();
+
+ private:
+  TrainOutcome dry_run();
+  std::optional<TrainOutcome> finished_already() const;
+  TrainOutcome run_locked();
+  std::optional<CheckpointContents> resume_point(CheckpointStore& store) const;
+  void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
+  void show_essentials() const;
+  void start_weights();
+  std::map<std::string, double> final_results(const CheckpointStore& store);
+  nlohmann::json summary(const Trainer& trainer, const std::map<std::string, double>& results) const;
+
+  recipe::Recipe recipe_;
+  TrainFlags flags_;
+  std::filesystem::path run_dir_;
+  Assembly assembly_;
+  std::optional<TensorMemoryMeter> meter_;
+};
+
+TrainOutcome Session::run() {
+  const auto runtime = recipe_.read<RuntimeOptions>("runtime");
+  if (runtime.threads > 0) at::set_num_threads(static_cast<int>(runtime.threads));
+  if (flags_.dry_run) return dry_run();
+  if (flags_.overwrite) RunFolder::move_aside(run_dir_);
+  if (auto outcome = finished_already()) return *outcome;
+  if (flags_.resume == "never" && RunFolder::holds_a_run(run_dir_))
+    throw UserError("'" + run_dir_.string() + "' already holds a run",
+                    "drop --resume never to go on, or add --overwrite");
+  return run_locked();
+}
+
+TrainOutcome Session::dry_run() {
+  assembly_ = assemble(recipe_);
+  show_essentials();
+  assembly_.method->on_start(*assembly_.optimizer);
+  const StepResult result = training_step(assembly_, 0);
+  log::info("dry run: the first step's loss is {:.4f}, its gradient norm {:.4g}; nothing was written", result.loss,
+            result.gradient_norm);
+  return {.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
+}
+
+/// A finished run is done, unless the recipe now asks for more steps than it has.
+std::optional<TrainOutcome> Session::finished_already() const {
+  const auto done = RunFolder::done(run_dir_);
+  if (!done) return std::nullopt;
+  try {
+    const auto train = recipe_.read<TrainOptions>("train");
+    const auto contents_steps = [&](const char* key) {
+      return done->value("stop", nlohmann::json::object()).value(key, int64_t{0});
+    };
+    const bool more = train.max_steps.value_or(0) > contents_steps("max_steps") ||
+                      train.max_epochs.value_or(0) > contents_steps("max_epochs");
+    // Another recipe in the same directory is the checkpoints' business, which refuse it.
+    if (more || done->value("recipe_hash", std::string()) != recipe_.hash()) return std::nullopt;
+    TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
+    for (const auto& [name, value] : done->at("results").items())
+      if (value.is_number()) outcome.results[name] = value.get<double>();
+    log::info("finished already, {} steps: {}", done->value("step", int64_t{0}), run_dir_.string());
+    return outcome;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;  // DONE is not ours; the checkpoints decide
+  }
+}
+
+TrainOutcome Session::run_locked() {
+  RunFolder folder(run_dir_);
+  RunLock lock(run_dir_);
+  const auto options = recipe_.read<CheckpointOptions>("checkpoint");
+  const auto tracker = tracker_options(recipe_);
+  CheckpointStore store(
+      run_dir_ / "checkpoints",
+      {.keep_last = options.keep_last, .keep_best = options.keep_best, .higher_is_better = tracker.higher_is_better});
+  store.recover();
+  const auto from = resume_point(store);
+  if (from) check_same_recipe(*from, recipe_);
+  folder.begin_attempt(recipe_, flags_.arguments, from ? from->step : 0);
+  log::open_file(run_dir_ / "log.txt");
+  struct CloseLog {
+    ~CloseLog() { log::close_file(); }
+  } close_log;
+  try {
+    announce(from, folder.attempts());
+    meter_.emplace();
+    assembly_ = assemble(recipe_);
+    BestTracker best(tracker);
+    TrainState state;
+    if (from) {
+      state = restore(*from, assembly_, best);
+      store.set_aside_after(state.step);
+    } else {
+      start_weights();
+      assembly_.method->on_start(*assembly_.optimizer);
+    }
+    show_essentials();
+
+    Journal journal(
+        run_dir_,
+        {.jsonl = assembly_.logging.jsonl, .csv = assembly_.logging.csv, .tensorboard = assembly_.logging.tensorboard},
+        from ? std::optional<int64_t>(state.step) : std::nullopt);
+    Progress progress({.format = flags_.log_format,
+                       .color = flags_.color,
+                       .quiet = flags_.quiet,
+                       .total_steps = assembly_.total_steps});
+    StopSignals signals(flags_.max_time_s);
+    Trainer trainer({.assembly = assembly_,
+                     .recipe = recipe_,
+                     .store = store,
+                     .journal = journal,
+                     .progress = progress,
+                     .best = best,
+                     .stop_requested = [&] { return signals.stop_requested() || folder.take_stop_request(); },
+                     .save_requested = [&] { return folder.take_save_request(); },
+                     .each_step =
+                         [&](double stop_cost_s) {
+                           lock.heartbeat();
+                           signals.set_stop_cost_s(stop_cost_s);
+                         }},
+                    state);
+    const Trainer::End end = trainer.run();
+    progress.finish();
+    folder.update({{"step", trainer.state().step}, {"best", best.to_json()}});
+    TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
+    if (end == Trainer::End::kStopped) {
+      outcome.code = signals.exit_code();
+      const std::string reason = signals.reason().empty() ? "the file 'stop'" : signals.reason();
+      folder.update({{"summary", summary(trainer, {})}});
+      folder.end_attempt("stopped", static_cast<int>(outcome.code), reason);
+      log::info("stopped by {} after step {}; the same command goes on from here", reason, trainer.state().step);
+    } else {
+      if (assembly_.eval.at_end) outcome.results = final_results(store);
+      const auto& train = assembly_.train;
+      folder.update({{"summary", summary(trainer, outcome.results)}});
+      folder.end_attempt("finished", 0, "finished");
+      const auto files = write_run_report(run_dir_, table_spec(recipe_));
+      folder.mark_done(
+          {{"step", trainer.state().step},
+           {"recipe_hash", recipe_.hash()},
+           {"results", outcome.results},
+           {"stop", {{"max_steps", train.max_steps.value_or(0)}, {"max_epochs", train.max_epochs.value_or(0)}}}});
+      log::info("finished after {} steps: {}", trainer.state().step, run_dir_.string());
+      for (const auto& [name, value] : outcome.results)
+        log::info("  {:<26}{}", name, console_value(name, value, /*exact=*/true));
+      for (const auto& file : files) log::info("report: {}", file.string());
+    }
+    return outcome;
+  } catch (const Error& error) {
+    folder.end_attempt("failed", static_cast<int>(error.code()), error.what());
+    throw;
+  } catch (const std::exception& error) {
+    folder.end_attempt("failed", static_cast<int>(ExitCode::kInternal), error.what());
+    throw;
+  }
+}
+
+std::optional<CheckpointContents> Session::resume_point(CheckpointStore& store) const {
+  if (flags_.resume != "auto" && flags_.resume != "must" && flags_.resume != "never")
+    return load_checkpoint(find_checkpoint(flags_.resume, "last"));
+  if (const auto newest = store.newest_good()) return load_checkpoint(*newest);
+  if (flags_.resume == "must")
+    throw CheckpointError("there is no checkpoint in '" + run_dir_.string() + "'",
+                          "drop --resume must to start afresh");
+  return std::nullopt;
+}
+
+void Session::announce(const std::optional<CheckpointContents>& from, int64_t attempt) const {
+  if (!from) return log::info("training in {}", run_dir_.string());
+  const auto note = read_checkpoint_note(run_dir_ / "checkpoints" / checkpoint_name(from->step));
+  log::info("resuming step {} from {}, saved {}, attempt {}", from->step,
+            (run_dir_ / "checkpoints" / checkpoint_name(from->step)).string(), note.written, attempt);
+}
+
+void Session::show_essentials() const {
+  const auto counts = count_parameters(assembly_);
+  const auto line = [](const std::string& name, const std::string& value) { log::info("  {:<14}{}", name, value); };
+  line("task", assembly_.run.task);
+  for (const auto& [name, value] : assembly_.task->facts()) line(name, value);
+  const auto replaced = assembly_.method->replaced();
+  line("method", recipe_.text("method.name") +
+                     (recipe_.has("method.rank") ? " rank " + recipe_.text("method.rank") : "") +
+                     (replaced.empty() ? "" : fmt::format(" on {} linear maps", replaced.size())));
+  line("parameters",
+       fmt::format("{} total, {} trainable ({:.1f} %)", with_thousands(counts.total), with_thousands(counts.trainable),
+                   100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total)));
+  line("memory", human_bytes(estimate_memory(assembly_).total()) + " of tensors, estimated");
+  line("device",
+       fmt::format("{}, {}, {} threads", assembly_.device.str(), assembly_.precision.params, at::get_num_threads()));
+}
+
+/// `init.from`: the dense matrices and the other tensors of another run's checkpoint.
+void Session::start_weights() {
+  const auto init = recipe_.read<InitOptions>("init");
+  if (init.from) load_initial_weights(init.from->text, assembly_);
+}
+
+/// The splits that training never looked at, with the best checkpoint where there is one.
+std::map<std::string, double> Session::final_results(const CheckpointStore& store) {
+  restore_model(store.load("best").model, assembly_.task->model());
+  assembly_.task->model().eval();
+  std::map<std::string, double> results;
+  for (const char* split : {"valid", "test"})
+    for (const auto& [name, value] : assembly_.task->evaluate(split)) results[std::string(split) + "/" + name] = value;
+  return results;
+}
+
+nlohmann::json Session::summary(const Trainer& trainer, const std::map<std::string, double>& results) const {
+  const auto counts = count_parameters(assembly_);
+  const auto& times = trainer.time_split();
+  return {{"results", results},
+          {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
+          {"memory",
+           {{"estimated_bytes", estimate_memory(assembly_).total()},
+            {"measured_bytes", meter_->peak_bytes()},
+            {"resident_bytes", peak_resident_bytes()}}},
+          {"seconds", trainer.state().elapsed_s + times.evaluation + times.saving},
+          {"time_split",
+           {{"compute", times.training - times.decomposition},
+            {"svd", times.decomposition},
+            {"evaluation", times.evaluation},
+            {"saving", times.saving}}},
+          {"version", std::string(version_number()) +
+                          (version_commit().empty() ? "" : " (" + std::string(version_commit()) + ")")}};
+}
+
+}  // namespace
+
+TableSpec table_spec(const recipe::Recipe& recipe) {
+  recipe::Diagnostics diagnostics;
+  const auto plan = recipe::read_report(recipe, recipe_schema(), diagnostics);
+  diagnostics.throw_if_errors();
+  TableSpec spec;
+  if (!plan.rows.empty()) spec.rows = plan.rows;
+  spec.columns = plan.columns;
+  spec.metric = plan.metric.value_or("test/" + tasks::registry().at(recipe.value<std::string>("task")).metrics.front());
+  spec.best = plan.best.value_or("");
+  spec.compare_to = plan.compare_to;
+  spec.formats = plan.formats;
+  spec.paper_table = plan.paper_table.value_or("");
+  for (const auto& value : plan.paper_values)
+    spec.paper.push_back({.keys = value.setting, .value = value.value, .sd = value.sd});
+  return spec;
+}
+
+std::filesystem::path runs_folder(const recipe::Recipe& recipe) {
+  return out_root(recipe) / recipe.value<std::string>("name");
+}
+
+std::filesystem::path run_directory(const recipe::Recipe& recipe, const std::optional<std::filesystem::path>& out) {
+  if (out) return *out;
+  return runs_folder(recipe) / fmt::format("{}-s{}", recipe.without("sweep").hash8(), recipe.value<int64_t>("seed"));
+}
+
+TrainOutcome train(const recipe::Recipe& recipe, const TrainFlags& flags) { return Session(recipe, flags).run(); }
+
+}  // namespace sst::run

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/clock.hpp"
+#include "run/assembly.hpp"
+#include "run/best_tracker.hpp"
+#include "run/checkpoint_store.hpp"
+#include "run/journal.hpp"
+#include "run/progress.hpp"
+#include "run/snapshot.hpp"
+#include "run/training_step.hpp"
+
+namespace sst::run {
+
+/// Seconds of a run by what they were spent on.
+struct TimeSplit {
+  double training = 0, evaluation = 0, saving = 0, decomposition = 0;
+};
+
+/// The training loop: the algorithm box of the papers, with evaluation, saving and stopping between its steps.
+class Trainer {
+ public:
+  struct Parts {
+    Assembly& assembly;
+    const recipe::Recipe& recipe;
+    CheckpointStore& store;
+    Journal& journal;
+    Progress& progress;
+    BestTracker& best;
+    std::function<bool()> stop_requested, save_requested;  ///< asked after every step
+    /// A sign of life after every step, with the seconds that stopping would take: a step and a save, as measured.
+    std::function<void(double stop_cost_s)> each_step;
+  };
+  enum class End { kFinished, kStopped };
+
+  Trainer(const Parts& parts, TrainState state) : parts_(parts), state_(state) {}
+
+  /// Steps until training ends or somebody asks it to stop; either way everything is saved.
+  ///   throws    DivergedError with the step and the first bad tensor; nothing of that step is saved
+  End run();
+
+  const TrainState& state() const { return state_; }
+  const TimeSplit& time_split() const { return times_; }
+
+ private:
+  void take_step();
+  void report_training();
+  void evaluate();
+  void save();
+  bool is_due(const recipe::Interval& interval, double seconds_since) const;
+  bool training_is_over() const;
+  double epoch() const;
+
+  Parts parts_;
+  TrainState state_;
+  TimeSplit times_;
+  std::optional<CheckpointContents> best_;  ///< best weights since the last save, not yet on disk
+  std::optional<int64_t> saved_step_;
+  double save_s_ = 0;  ///< the last save
+  StepResult last_;
+  Stopwatch since_report_, since_save_, since_evaluation_;
+  int64_t reported_step_ = 0;
+};
+
+}  // namespace sst::run
