@@ -1,0 +1,66 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "recipe/documents.hpp"
+#include "recipe/recipe.hpp"
+
+/// The command line: one file per verb. A verb adds its subcommand and says what to do when it is chosen.
+namespace sst::app {
+
+/// Flags of every verb.
+struct CommonFlags {
+  bool quiet = false;
+  bool verbose = false;
+  bool json = false;
+  std::string log_format;  ///< empty: not given
+  std::string color = "auto";
+  std::vector<std::string> arguments;  ///< argv as typed
+};
+
+using Action = std::function<ExitCode(const CommonFlags&)>;
+
+struct Verb {
+  const char* name;
+  /// Adds options to the verb's subcommand and returns what it does once they are parsed.
+  Action (*add)(CLI::App& command);
+};
+
+/// Every verb, in the order of the help page.
+const std::vector<Verb>& verbs();
+
+Action add_train(CLI::App& command);
+Action add_eval(CLI::App& command);
+Action add_validate(CLI::App& command);
+Action add_show(CLI::App& command);
+Action add_schema(CLI::App& command);
+Action add_estimate(CLI::App& command);
+Action add_inspect(CLI::App& command);
+Action add_sweep(CLI::App& command);
+Action add_report(CLI::App& command);
+Action add_recipes(CLI::App& command);
+Action add_doctor(CLI::App& command);
+
+/// Adds the example lines under a verb's help.
+void examples(CLI::App& command, const std::string& lines);
+
+/// Loads and checks a recipe; warnings and notes go to stderr.
+///   throws    recipe::RecipeError with every problem there is
+recipe::Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides,
+                           const CommonFlags& flags);
+
+/// "0.1.0 (84f8ba4)".
+std::string version_text();
+
+/// Where `builtin:NAME` comes from.
+recipe::BuiltinRecipes builtin_lookup();
+
+/// Whether error, warning, note and hint are coloured on stderr.
+bool coloured(const CommonFlags& flags);
+
+}  // namespace sst::app

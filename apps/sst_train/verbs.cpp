@@ -1,0 +1,54 @@
+#include "verb.hpp"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include "core/version.hpp"
+#include "recipe/builtin.hpp"
+#include "recipe/load.hpp"
+#include "run/checks.hpp"
+#include "run/recipe_schema.hpp"
+#include "run/terminal.hpp"
+
+namespace sst::app {
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> list = {
+      {"train", add_train},   {"eval", add_eval},         {"validate", add_validate}, {"show", add_show},
+      {"schema", add_schema}, {"estimate", add_estimate}, {"inspect", add_inspect},   {"sweep", add_sweep},
+      {"report", add_report}, {"recipes", add_recipes},   {"doctor", add_doctor},
+  };
+  return list;
+}
+
+void examples(CLI::App& command, const std::string& lines) { command.footer("Examples:\n" + lines); }
+
+bool coloured(const CommonFlags& flags) { return run::use_color(flags.color, run::stderr_screen().is_terminal); }
+
+std::string version_text() {
+  std::string text(version_number());
+  if (!version_commit().empty()) text += " (" + std::string(version_commit()) + ")";
+  return text;
+}
+
+recipe::BuiltinRecipes builtin_lookup() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    for (const auto& recipe : recipe::builtin_recipes())
+      if (recipe.name == name || recipe.name == name + ".yaml") return std::string(recipe.text);
+    return std::nullopt;
+  };
+}
+
+recipe::Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides,
+                           const CommonFlags& flags) {
+  recipe::Diagnostics diagnostics;
+  const auto recipe =
+      recipe::load(path, {.overrides = overrides, .builtin = builtin_lookup()}, run::recipe_schema(), diagnostics);
+  run::check_recipe(recipe, diagnostics);
+  diagnostics.throw_if_errors();
+  if (!flags.quiet) fmt::print(stderr, "{}", diagnostics.render(coloured(flags)));
+  return recipe;
+}
+
+}  // namespace sst::app
