@@ -51,7 +51,7 @@ std::vector<run::SweepJob> expand(const Options& options, const std::vector<std:
 
 void report(const std::vector<run::SweepJob>& jobs, const std::filesystem::path& folder, const CommonFlags& common) {
   std::vector<run::RunRecord> records;
-  for (const auto& job : jobs) records.push_back(run::read_run(job.run_dir));
+  for (const auto& job : jobs) records.push_back(run::read_run(job.run_dir, job.point.recipe.to_yaml()));
   const auto& first = jobs.front().point.recipe;
   const auto table = run::make_table(first.value<std::string>("name"), std::move(records), run::table_spec(first));
   const auto files = run::write_table_report(folder, table);
