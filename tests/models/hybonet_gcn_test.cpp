@@ -6,7 +6,7 @@
 #include "tensor/lorentz.hpp"
 #include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/set_tensors.hpp"
+#include "tests/support/hybonet_replay.hpp"
 #include "tests/support/sparse.hpp"
 #include "tests/support/vectors.hpp"
 
@@ -15,49 +15,12 @@ namespace {
 
 using testing::agrees;
 using testing::hybonet_vectors;
+using testing::kDouble;
 using testing::kVectorTolerance;
+using testing::Replay;
+using testing::sparse_input;
 
-const nn::Build kDouble{.linear = nn::dense_factory(), .seed = 5, .tensors = torch::kFloat64};
 const nn::Pass kEvaluation{};
-
-/// Encoder and, for node classification, head under the names that tasks give them.
-struct Model : torch::nn::Module {
-  Model(const HybonetOptions& options, int64_t features, int64_t graph_layers, int64_t classes,
-        const nn::Build& build = kDouble) {
-    encoder = register_module("encoder", std::make_shared<HybonetEncoder>(options, features, graph_layers, build));
-    if (classes > 0)
-      decoder = register_module(
-          "decoder", std::make_shared<nn::LorentzClassifier>(classes, options.hidden_size, build, "decoder"));
-  }
-  std::shared_ptr<HybonetEncoder> encoder;
-  std::shared_ptr<nn::LorentzClassifier> decoder;
-};
-
-/// Raw features as they enter a model: a zero in front, then the exponential map; space entries sparse.
-tensor::Rows sparse_input(const torch::Tensor& features) {
-  const torch::Tensor points = tensor::lorentz::expmap0(torch::constant_pad_nd(features, {1, 0}));
-  return {points.select(1, 0), testing::to_csr(points.narrow(1, 1, features.size(1)))};
-}
-
-/// A model case of the reference: its graph, and a model with its weights.
-struct Replay {
-  explicit Replay(const testing::VectorCase& vectors)
-      : adjacency(testing::to_csr(vectors.in("adj_norm"))),
-        input(sparse_input(vectors.in("features"))),
-        model({.hidden_size = vectors.inputs().at("dim"),
-               .num_layers = vectors.inputs().at("num_layers"),
-               .activation = vectors.inputs().at("act")},
-              input.cols(),
-              vectors.inputs().at("num_layers").get<int64_t>() - (vectors.inputs().contains("labels") ? 1 : 0),
-              vectors.inputs().contains("labels") ? 3 : 0) {
-    testing::set_tensors(model, testing::to_tensors(vectors.inputs().at("params")));
-  }
-  torch::Tensor embed() { return model.encoder->embed(input, adjacency, kEvaluation); }
-
-  std::shared_ptr<const tensor::CsrMatrix> adjacency;
-  tensor::Rows input;
-  Model model;
-};
 
 auto near(double reference) { return Approx(reference).epsilon(kVectorTolerance).margin(kVectorTolerance); }
 
@@ -69,7 +32,7 @@ void check_gradients(const torch::nn::Module& model, const nlohmann::json& refer
   CHECK(nn::trainable_tensors(model).size() == reference.size());
 }
 
-int64_t trained_scalars(const Model& model) {
+int64_t trained_scalars(const testing::Model& model) {
   int64_t count = 0;
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) count += tensor.numel();
   return count;
@@ -83,13 +46,8 @@ TEST_CASE("a node classifier gives the published embeddings, loss and gradients"
   const auto vectors = hybonet_vectors(name);
   if (!vectors) return;
   Replay replay(*vectors);
-  const torch::Tensor h = replay.embed();
-  CHECK(agrees(h, vectors->out("embeddings_step1")));
-  const torch::Tensor train = vectors->in_indices("idx_train");
-  const nn::LossSum loss =
-      nn::margin_loss(replay.model.decoder->forward(h.index_select(0, train)),
-                      vectors->in_indices("labels").index_select(0, train), vectors->in_number("margin"));
-  const torch::Tensor mean = loss.sum / loss.count;
+  CHECK(agrees(replay.embed(), vectors->out("embeddings_step1")));
+  const torch::Tensor mean = replay.training_loss();
   CHECK(mean.item<double>() == near(vectors->out_number("loss_1")));
   mean.backward();
   check_gradients(replay.model, vectors->outputs().at("grads_before_clip_1"));
@@ -120,7 +78,7 @@ TEST_CASE("the models of the published commands have their numbers of trained sc
                Row{"PubMed LP", 500, 2, 0, 8306}, Row{"Airport NC", 11, 5, 4, 1369}, Row{"Airport LP", 12, 2, 0, 498},
                Row{"Disease LP", 11, 2, 0, 482}, Row{"Disease NC", 1000, 3, 2, 16613});
   CAPTURE(row.name);
-  CHECK(trained_scalars(Model({}, row.features + 1, row.graph_layers, row.classes)) == row.scalars);
+  CHECK(trained_scalars(testing::Model({}, row.features + 1, row.graph_layers, row.classes)) == row.scalars);
 }
 
 TEST_CASE("every embedding lies on the hyperboloid, in float32 as well, with attention as without", "[models]") {
