@@ -67,11 +67,8 @@ void report(const std::vector<run::SweepJob>& jobs, const std::filesystem::path&
 
 ExitCode run_points(const Options& options, const std::vector<run::SweepJob>& jobs, const CommonFlags& common) {
   const auto folder = run::runs_folder(jobs.front().point.recipe);
-  const ExitCode code = run::run_sweep(jobs, {.recipe = options.recipe,
-                                              .jobs = options.jobs,
-                                              .quiet = common.quiet,
-                                              .color = coloured(common),
-                                              .logs = folder / "sweep-logs"});
+  const ExitCode code = run::run_sweep(
+      jobs, {.recipe = options.recipe, .jobs = options.jobs, .quiet = common.quiet, .logs = folder / "sweep-logs"});
   report(jobs, folder, common);
   return code;
 }

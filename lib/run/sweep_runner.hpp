@@ -22,7 +22,6 @@ struct SweepRunOptions {
   std::string recipe;  ///< as given on the command line: each point trains it with its own overrides
   int64_t jobs = 1;    ///< processes at a time; they share the cores
   bool quiet = false;
-  bool color = false;
   std::filesystem::path logs;  ///< folder for the output of each process
 };
 
