@@ -15,7 +15,7 @@ constexpr double kInitialAttentionBias = 20;
 
 /// What the backward pass wants to know of each row, [rows, 2]: 1 / sqrt(max(|<h,h>|, floor)), and the sign
 /// of <h,h>, 0 where the floor is active.
-constexpr int64_t kSaved = 2;
+constexpr int64_t kSavedPerNode = 2;
 
 template <class Scalar>
 void normalise_rows(int64_t begin, int64_t end, int64_t dim, Scalar* h, Scalar* saved) {
@@ -25,8 +25,8 @@ void normalise_rows(int64_t begin, int64_t end, int64_t dim, Scalar* h, Scalar* 
     const Scalar square = tensor::space_dot(point, point, dim) - point[0] * point[0];
     const Scalar inverse = 1 / std::sqrt(std::max(std::abs(square), kFloor));
     tensor::scale(inverse, point, dim, point);
-    saved[row * kSaved] = inverse;
-    saved[row * kSaved + 1] = std::abs(square) < kFloor ? Scalar{0} : std::copysign(Scalar{1}, square);
+    saved[row * kSavedPerNode] = inverse;
+    saved[row * kSavedPerNode + 1] = std::abs(square) < kFloor ? Scalar{0} : std::copysign(Scalar{1}, square);
   }
 }
 
@@ -36,8 +36,8 @@ void normalise_rows_backward(int64_t begin, int64_t end, int64_t dim, const Scal
                              const Scalar* gradient, Scalar* into) {
   for (int64_t row = begin; row < end; ++row) {
     const Scalar *o = points + row * dim, *g = gradient + row * dim;
-    const Scalar inverse = saved[row * kSaved];
-    const Scalar pull = saved[row * kSaved + 1] * (tensor::space_dot(g, o, dim) + g[0] * o[0]) * inverse;
+    const Scalar inverse = saved[row * kSavedPerNode];
+    const Scalar pull = saved[row * kSavedPerNode + 1] * (tensor::space_dot(g, o, dim) + g[0] * o[0]) * inverse;
     tensor::combine(inverse, g, -pull, o, dim, into + row * dim);
     into[row * dim] = g[0] * inverse + pull * o[0];
   }
@@ -63,7 +63,7 @@ torch::Tensor lorentz_aggregate(const std::shared_ptr<const tensor::CsrMatrix>& 
   if (!x.device().is_cpu()) return tensor::lorentz::normalise(tensor::csr_matmul(adjacency, x));
   const torch::Tensor points = tensor::csr_times(*adjacency, adjacency->values, x.detach());  // [nodes, dim]
   const int64_t nodes = points.size(0), dim = points.size(1);
-  const torch::Tensor saved = torch::empty({nodes, kSaved}, points.options());
+  const torch::Tensor saved = torch::empty({nodes, kSavedPerNode}, points.options());
   AT_DISPATCH_FLOATING_TYPES(points.scalar_type(), "lorentz_aggregate", [&] {
     at::parallel_for(0, nodes, tensor::row_grain(dim), [&](int64_t begin, int64_t end) {
       normalise_rows<scalar_t>(begin, end, dim, points.mutable_data_ptr<scalar_t>(),

@@ -16,7 +16,7 @@ constexpr double kInitialScale = 10;
 
 /// What the backward pass wants to know of each row, [rows, 2]: sigmoid(y_0) exp(s), and the factor of the
 /// space part.
-constexpr int64_t kSaved = 2;
+constexpr int64_t kSavedPerRow = 2;
 
 template <class Scalar>
 void lift_rows(int64_t begin, int64_t end, int64_t dim, Scalar most, const Scalar* y, Scalar* out, Scalar* saved) {
@@ -29,8 +29,8 @@ void lift_rows(int64_t begin, int64_t end, int64_t dim, Scalar most, const Scala
     const Scalar factor = std::sqrt((time * time - 1) / square);
     tensor::scale(factor, in, dim, point);
     point[0] = time;
-    saved[row * kSaved] = raised;
-    saved[row * kSaved + 1] = factor;
+    saved[row * kSavedPerRow] = raised;
+    saved[row * kSavedPerRow + 1] = factor;
   }
 }
 
@@ -41,7 +41,7 @@ void lift_rows_backward(int64_t begin, int64_t end, int64_t dim, Scalar most, co
   for (int64_t row = begin; row < end; ++row) {
     const Scalar *in = y + row * dim, *g = gradient + row * dim;
     Scalar* result = into + row * dim;
-    const Scalar raised = saved[row * kSaved], factor = saved[row * kSaved + 1];
+    const Scalar raised = saved[row * kSavedPerRow], factor = saved[row * kSavedPerRow + 1];
     const Scalar time = raised + static_cast<Scalar>(kLeastTime);
     const Scalar square = tensor::space_dot(in, in, dim);
     const Scalar floored = std::max(square, static_cast<Scalar>(kLeastSquare));
@@ -94,7 +94,7 @@ torch::Tensor lift_to_hyperboloid(const torch::Tensor& y, const torch::Tensor& l
   if (!y.device().is_cpu()) return lift_to_hyperboloid_plain(y, log_scale);
   const torch::Tensor in = y.detach().contiguous(), scale = log_scale.detach();
   const int64_t rows = in.size(0), dim = in.size(1);
-  const torch::Tensor points = torch::empty_like(in), saved = torch::empty({rows, kSaved}, in.options());
+  const torch::Tensor points = torch::empty_like(in), saved = torch::empty({rows, kSavedPerRow}, in.options());
   AT_DISPATCH_FLOATING_TYPES(in.scalar_type(), "lift_to_hyperboloid", [&] {
     const scalar_t most = std::exp(scale.item<scalar_t>());
     at::parallel_for(0, rows, tensor::row_grain(dim), [&](int64_t begin, int64_t end) {

@@ -15,7 +15,7 @@ namespace sst::run {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 void flatten(const YAML::Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
   if (node.IsMap()) {
@@ -34,8 +34,8 @@ void flatten(const YAML::Node& node, const std::string& prefix, std::map<std::st
 
 /// The number under a path of keys; `missing` where it is not there or no number. null is a number that was
 /// not finite.
-double number_at(const Json& json, std::initializer_list<const char*> path, double missing = 0) {
-  const Json* at = &json;
+double number_at(const Json& object, std::initializer_list<const char*> path, double missing = 0) {
+  const Json* at = &object;
   for (const char* key : path) {
     if (!at->is_object() || !at->contains(key)) return missing;
     at = &at->at(key);
@@ -43,18 +43,18 @@ double number_at(const Json& json, std::initializer_list<const char*> path, doub
   return at->is_number() ? at->get<double>() : missing;
 }
 
-std::map<std::string, double> numbers_of(const Json& json, const char* key) {
+std::map<std::string, double> numbers_of(const Json& object, const char* key) {
   std::map<std::string, double> numbers;
-  if (!json.is_object() || !json.contains(key) || !json[key].is_object()) return numbers;
-  for (const auto& [name, value] : json[key].items()) {
+  if (!object.is_object() || !object.contains(key) || !object[key].is_object()) return numbers;
+  for (const auto& [name, value] : object[key].items()) {
     if (value.is_number()) numbers[name] = value.get<double>();
     if (value.is_null()) numbers[name] = std::numeric_limits<double>::quiet_NaN();
   }
   return numbers;
 }
 
-std::string text_of(const Json& json, const char* key) {
-  return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : "";
+std::string text_of(const Json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
 }
 
 void read_state(const Json& run, RunRecord& record) {

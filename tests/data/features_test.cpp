@@ -4,16 +4,17 @@
 
 #include "core/error.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_tasks.hpp"
 #include "tests/support/reference_case.hpp"
 
 using namespace sst::data;  // NOLINT(google-build-using-namespace)
+using sst::testing::kLinks;
+using sst::testing::kNodes;
+using sst::testing::kRounding;
 
 namespace {
 
 constexpr double kReferenceTolerance = 1e-9;
-constexpr double kRounding = 1e-12;
-constexpr auto kNodes = GraphTask::kNodeClassification;
-constexpr auto kLinks = GraphTask::kLinkPrediction;
 
 torch::Tensor matrix(const nlohmann::json& rows) {
   std::vector<double> values;

@@ -1,16 +1,17 @@
 #include "data/graph_checks.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_tasks.hpp"
 
 using sst::data::check_graph_files;
 using sst::data::check_graph_options;
 using sst::data::GraphDataOptions;
 using sst::data::GraphTask;
+using sst::testing::kLinks;
+using sst::testing::kNodes;
 
 namespace {
 
-constexpr auto kNodes = GraphTask::kNodeClassification;
-constexpr auto kLinks = GraphTask::kLinkPrediction;
 
 GraphDataOptions hgcn(const std::string& dataset) {
   return {.dataset = dataset, .dir = sst::recipe::Path{"hgcn/" + dataset}};

@@ -9,6 +9,7 @@
 #include "core/file.hpp"
 #include "data/graph_checks.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_tasks.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using sst::DataError;
@@ -19,10 +20,10 @@ using sst::data::GraphDataOptions;
 using sst::data::GraphTask;
 using sst::data::load_graph;
 using sst::data::read_graph_folder;
+using sst::testing::kNodes;
 
 namespace {
 
-constexpr auto kNodes = GraphTask::kNodeClassification;
 
 std::string npy_bytes(const std::string& type, const std::string& shape, const std::string& data) {
   const std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";

@@ -14,15 +14,16 @@
 #include "data/integer_file.hpp"
 #include "data/splits.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_tasks.hpp"
 #include "tests/support/shared_files.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace sst::data;  // NOLINT(google-build-using-namespace)
+using sst::testing::kLinks;
+using sst::testing::kNodes;
 
 namespace {
 
-constexpr auto kNodes = GraphTask::kNodeClassification;
-constexpr auto kLinks = GraphTask::kLinkPrediction;
 constexpr double kExact = 1e-9;
 constexpr double kFloat32 = 1e-6;  // the sums of the citation sets carry float32 rounding of the features
 

@@ -6,6 +6,7 @@
 
 #include "data/splits.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/graph_tasks.hpp"
 
 using sst::data::Edge;
 using sst::data::edge_split;
@@ -17,10 +18,10 @@ using sst::data::make_sir_tree;
 using sst::data::node_split;
 using sst::data::NodeSplit;
 using sst::data::overlap_of;
+using sst::testing::kLinks;
+using sst::testing::kNodes;
 
 namespace {
-constexpr auto kNodes = GraphTask::kNodeClassification;
-constexpr auto kLinks = GraphTask::kLinkPrediction;
 
 std::vector<int64_t> children_of(const Graph& tree) {
   std::vector<int64_t> children(static_cast<size_t>(tree.nodes));

@@ -11,12 +11,12 @@ using testing::distance;
 using testing::gaussian;
 using testing::spec_of;
 
-struct Run {
+struct ReloraRun {
   Relora method;
   std::shared_ptr<AdapterLinear> layer;
   optim::Optimizer optimizer{std::make_unique<optim::Adam>(optim::AdamOptions{}), 0.0};
 
-  explicit Run(const ReloraOptions& options)
+  explicit ReloraRun(const ReloraOptions& options)
       : method(options, {.seed = 3, .hidden_size = 4, .rows_per_step = 6}),
         layer(std::dynamic_pointer_cast<AdapterLinear>(method.make_linear(spec_of(4, 7)))) {
     for (const auto& [name, tensor] : nn::trainable_tensors(*layer)) optimizer.add({"layer." + name, tensor});
@@ -47,7 +47,7 @@ ReloraOptions merging_every(int64_t steps, const std::string& reset = "zero") {
 }  // namespace
 
 TEST_CASE("right after a merge the gradient of A is exactly zero and that of B is G Aᵀ", "[methods][relora]") {
-  Run run(merging_every(3));
+  ReloraRun run(merging_every(3));
   for (int64_t t = 0; t < 3; ++t) run.step(t);
   run.backward(3);
   CHECK(run.layer->a().grad().abs().max().item<double>() == 0);
@@ -56,7 +56,7 @@ TEST_CASE("right after a merge the gradient of A is exactly zero and that of B i
 }
 
 TEST_CASE("a merge leaves the function unchanged and raises the rank of what was learnt", "[methods][relora]") {
-  Run run(merging_every(3));
+  ReloraRun run(merging_every(3));
   const auto initial = run.layer->dense_weight().clone();
   for (int64_t t = 0; t < 2; ++t) run.step(t);
   run.backward(2);
@@ -73,7 +73,7 @@ TEST_CASE("a merge leaves the function unchanged and raises the rank of what was
 TEST_CASE("the published ReLoRA prunes the moments and keeps their step count; ReLoRA* clears both",
           "[methods][relora]") {
   const std::string reset = GENERATE("prune_magnitude", "prune_random", "zero");
-  Run run(merging_every(3, reset));
+  ReloraRun run(merging_every(3, reset));
   for (int64_t t = 0; t < 2; ++t) run.step(t);
   run.backward(2);
   run.optimizer.step({.base = 0.05, .low_rank = 0.05});

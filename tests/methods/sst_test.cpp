@@ -16,13 +16,13 @@ using testing::gaussian;
 using testing::spec_of;
 
 /// One spectral layer "layer" [4, 7] and a dense neighbour, stepped by Adam against random gradients.
-struct Run {
+struct SstRun {
   Sst method;
   std::shared_ptr<nn::LinearMap> layer;
   torch::Tensor neighbour = torch::zeros({3}, torch::kFloat64).requires_grad_();
   optim::Optimizer optimizer{std::make_unique<optim::Adam>(optim::AdamOptions{}), 0.0};
 
-  explicit Run(const SstOptions& options, uint64_t seed = 7)
+  explicit SstRun(const SstOptions& options, uint64_t seed = 7)
       : method(options, {.seed = seed, .hidden_size = 4, .rows_per_step = 6, .euclidean = false}),
         layer(method.make_linear(spec_of(4, 7))) {
     const auto low_rank = layer->low_rank_names();
@@ -113,7 +113,7 @@ TEST_CASE("T2 is hidden size over rank, rounded, at least 1", "[methods][sst]") 
 TEST_CASE(
     "the first step after a draw has time step 1 and moves every coordinate by ±rate times the first warm-up factor",
     "[methods][sst]") {
-  Run run(short_rounds());
+  SstRun run(short_rounds());
   for (int64_t t = 0; t < 3; ++t) run.step(t);  // a draw follows step 2
   auto state = run.optimizer.state_dict();
   CHECK(state.at("step/layer.sigma").item<int64_t>() == 0);
@@ -133,7 +133,7 @@ TEST_CASE(
 }
 
 TEST_CASE("right after a draw both vector gradients are non-zero, where ReLoRA* has its saddle", "[methods][sst]") {
-  Run run(short_rounds());
+  SstRun run(short_rounds());
   for (int64_t t = 0; t < 3; ++t) run.step(t);
   run.optimizer.zero_grad();
   (run.layer->forward(gaussian({6, 7}, 60)) * gaussian({6, 4}, 61)).sum().backward();
@@ -142,7 +142,7 @@ TEST_CASE("right after a draw both vector gradients are non-zero, where ReLoRA* 
 }
 
 TEST_CASE("a round ends with orthogonal factors and an event", "[methods][sst]") {
-  Run run(short_rounds());  // T3 = 3, T2 = 4 / 2 = 2: a round is 6 steps
+  SstRun run(short_rounds());  // T3 = 3, T2 = 4 / 2 = 2: a round is 6 steps
   for (int64_t t = 0; t < 5; ++t) run.step(t);
   CHECK(run.method.take_events().empty());
   CHECK(tensor::orthogonality_error(run.spectral().u().t()) > 1e-6);
@@ -158,7 +158,7 @@ TEST_CASE("sequential sampling walks through all triplets without repetition", "
   auto options = short_rounds();
   options.sampling = "sequential";
   options.iterations_per_round = {.value = 100, .word = ""};
-  Run run(options);
+  SstRun run(options);
   std::set<int64_t> seen;
   for (int64_t t = 0; t < 6; ++t) {
     if (t % 3 == 0)
@@ -171,7 +171,7 @@ TEST_CASE("sequential sampling walks through all triplets without repetition", "
 TEST_CASE("top_r sampling trains the largest singular values", "[methods][sst]") {
   auto options = short_rounds();
   options.sampling = "top_r";
-  Run run(options);
+  SstRun run(options);
   for (int64_t t = 0; t < 3; ++t) run.step(t);
   const auto sigma = run.spectral().sigma().detach();
   CHECK(sigma.narrow(0, 0, 2).min().item<double>() >= sigma.narrow(0, 2, 2).max().item<double>());
@@ -180,7 +180,7 @@ TEST_CASE("top_r sampling trains the largest singular values", "[methods][sst]")
 TEST_CASE("every layer draws for itself and every seed draws differently", "[methods][sst]") {
   std::set<std::vector<int64_t>> draws;
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    Run run(short_rounds(), seed);
+    SstRun run(short_rounds(), seed);
     const auto order = run.spectral().order();
     draws.insert({order[0].item<int64_t>(), order[1].item<int64_t>()});
   }

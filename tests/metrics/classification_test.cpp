@@ -8,10 +8,10 @@
 #include "tests/support/reference_case.hpp"
 
 using sst::metrics::classification_scores;
+using sst::testing::kRounding;
 
 namespace {
 
-constexpr double kRounding = 1e-12;
 using Labels = std::vector<int64_t>;
 
 /// Arg max of each row of the logits of a reference case.

@@ -7,9 +7,9 @@
 #include "tests/support/catch.hpp"
 
 using sst::metrics::ranking_scores;
+using sst::testing::kRounding;
 
 namespace {
-constexpr double kRounding = 1e-12;
 const std::vector<double> kNothing;
 }  // namespace
 

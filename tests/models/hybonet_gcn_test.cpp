@@ -16,13 +16,11 @@ namespace {
 using testing::agrees;
 using testing::hybonet_vectors;
 using testing::kDouble;
-using testing::kVectorTolerance;
+using testing::near;
 using testing::Replay;
 using testing::sparse_input;
 
 const nn::Pass kEvaluation{};
-
-auto near(double reference) { return Approx(reference).epsilon(kVectorTolerance).margin(kVectorTolerance); }
 
 void check_gradients(const torch::nn::Module& model, const nlohmann::json& reference) {
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) {

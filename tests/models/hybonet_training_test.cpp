@@ -9,7 +9,7 @@ namespace sst::models {
 namespace {
 
 using testing::agrees;
-using testing::kVectorTolerance;
+using testing::near;
 
 optim::Optimizer optimizer_of(const testing::Model& model, double weight_decay) {
   optim::Optimizer optimizer(std::make_unique<optim::RiemannianAdam>(optim::AdamOptions{}), weight_decay);
@@ -29,8 +29,6 @@ void check_tensors(const torch::nn::Module& model, const nlohmann::json& referen
     CHECK(agrees(tensor, testing::to_tensor(reference.at(name))));
   }
 }
-
-auto near(double reference) { return Approx(reference).epsilon(kVectorTolerance).margin(kVectorTolerance); }
 
 }  // namespace
 

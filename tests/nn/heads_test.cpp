@@ -5,8 +5,9 @@
 #include "nn/lorentz_classifier.hpp"
 #include "nn/loss.hpp"
 #include "tensor/lorentz.hpp"
-#include "tensor/random.hpp"
+#include "tests/support/build.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/draws.hpp"
 #include "tests/support/gradient_check.hpp"
 #include "tests/support/set_tensors.hpp"
 #include "tests/support/vectors.hpp"
@@ -15,18 +16,14 @@ namespace sst::nn {
 namespace {
 
 using testing::agrees;
+using testing::draw;
 using testing::hybonet_vectors;
+using testing::kDouble;
+using testing::kRounding;
 using testing::kVectorTolerance;
-
-const Build kDouble{.linear = dense_factory(), .seed = 5, .tensors = torch::kFloat64};
-
-torch::Tensor draw(std::vector<int64_t> shape, uint64_t index) {
-  return tensor::normal(shape, 0, 1, {7, Stream::kInit, index}, torch::kFloat64);
-}
+using testing::near;
 
 double mean(const LossSum& loss) { return loss.sum.item<double>() / loss.count; }
-
-auto near(double reference) { return Approx(reference).epsilon(kVectorTolerance).margin(kVectorTolerance); }
 
 }  // namespace
 
@@ -41,7 +38,6 @@ TEST_CASE("the classifier gives the published logits", "[nn]") {
 TEST_CASE("fresh class points lie on the hyperboloid, away from the origin, and biases are zero", "[nn]") {
   const LorentzClassifier classifier(7, 16, kDouble, "decoder");
   const torch::Tensor cls = classifier.named_parameters()["cls"].detach();
-  constexpr double kRounding = 1e-12;
   CHECK(torch::allclose(tensor::lorentz::minkowski_inner(cls, cls), -torch::ones({7}, torch::kFloat64), kRounding,
                         kRounding));
   CHECK(torch::equal(classifier.named_parameters()["bias"], torch::zeros({7}, torch::kFloat64)));
@@ -106,7 +102,6 @@ TEST_CASE("fused link scores equal the plain formula, repeated nodes and loops i
     return std::pair{scores.detach(), h.grad()};
   };
   const auto fused = run(link_scores), plain = run(link_scores_plain);
-  constexpr double kRounding = 1e-12;
   CHECK(torch::allclose(fused.first, plain.first, kRounding, kRounding));
   CHECK(torch::allclose(fused.second, plain.second, kRounding, kRounding));
 }

@@ -3,18 +3,15 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/draws.hpp"
 #include "tests/support/sparse.hpp"
 
 namespace sst::nn {
 namespace {
 
-constexpr double kRounding = 1e-12;  // one product of float64 numbers around 1
-
-torch::Tensor draw(std::vector<int64_t> shape, uint64_t index) {
-  return tensor::normal(shape, 0, 1, {7, Stream::kInit, index}, torch::kFloat64);
-}
+using testing::draw;
+using testing::kRounding;
 
 LinearSpec spec(int64_t in, int64_t out, bool bias = true) {
   return {.in = in, .out = out, .bias = bias, .name = "map", .initial_weight = draw({out, in}, 1)};

@@ -1,8 +1,8 @@
 #include "nn/lorentz_aggregate.hpp"
 
 #include "tensor/lorentz.hpp"
-#include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/draws.hpp"
 #include "tests/support/gradient_check.hpp"
 #include "tests/support/set_tensors.hpp"
 #include "tests/support/sparse.hpp"
@@ -12,11 +12,8 @@ namespace sst::nn {
 namespace {
 
 using testing::agrees;
+using testing::draw;
 using testing::hybonet_vectors;
-
-torch::Tensor draw(std::vector<int64_t> shape, uint64_t index) {
-  return tensor::normal(shape, 0, 1, {7, Stream::kInit, index}, torch::kFloat64);
-}
 
 }  // namespace
 
@@ -64,7 +61,7 @@ TEST_CASE("the fused aggregation equals the plain formula in time-like, space-li
   x[2][0] = 0;                   // space-like
   const auto identity = testing::to_csr(torch::eye(7, torch::kFloat64));
   const auto mixed = testing::to_csr(torch::eye(7, torch::kFloat64) + 0.1 * draw({7, 7}, 3).abs());
-  constexpr double kRounding = 1e-11;  // the rows near the floor are scaled by 1e4
+  constexpr double kNearFloor = 1e-11;  // the rows near the floor are scaled by 1e4
   for (const auto& adjacency : {identity, mixed}) {
     const auto run = [&](bool fused) {
       const torch::Tensor in = x.clone().requires_grad_();
@@ -74,8 +71,8 @@ TEST_CASE("the fused aggregation equals the plain formula in time-like, space-li
       return std::pair{out.detach(), in.grad()};
     };
     const auto fused = run(true), plain = run(false);
-    CHECK(torch::allclose(fused.first, plain.first, kRounding, kRounding));
-    CHECK(torch::allclose(fused.second, plain.second, kRounding, kRounding));
+    CHECK(torch::allclose(fused.first, plain.first, kNearFloor, kNearFloor));
+    CHECK(torch::allclose(fused.second, plain.second, kNearFloor, kNearFloor));
   }
 }
 

@@ -3,8 +3,9 @@
 #include <torch/utils.h>
 
 #include "tensor/lorentz.hpp"
-#include "tensor/random.hpp"
+#include "tests/support/build.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/draws.hpp"
 #include "tests/support/gradient_check.hpp"
 #include "tests/support/set_tensors.hpp"
 #include "tests/support/vectors.hpp"
@@ -13,15 +14,12 @@ namespace sst::nn {
 namespace {
 
 using testing::agrees;
+using testing::draw;
 using testing::hybonet_vectors;
+using testing::kDouble;
+using testing::kRounding;
 
-constexpr double kRounding = 1e-12;  // the same float64 formula in another order
 const Pass kEvaluation{};
-const Build kDouble{.linear = dense_factory(), .seed = 5, .tensors = torch::kFloat64};
-
-torch::Tensor draw(std::vector<int64_t> shape, uint64_t index) {
-  return tensor::normal(shape, 0, 1, {7, Stream::kInit, index}, torch::kFloat64);
-}
 
 /// A layer with the weights of a case: W and s always, b where the case has one.
 std::shared_ptr<LorentzLinear> layer_of(const testing::VectorCase& vectors, const torch::Tensor& weight, bool relu) {

@@ -31,8 +31,6 @@ bool agree(const Tensor& ours, const Tensor& reference) {
   return torch::allclose(ours, reference, kVectors, kVectors);
 }
 
-Tensor points_over(const Tensor& space) { return torch::cat({(1 + space.square().sum(-1, true)).sqrt(), space}, -1); }
-
 }  // namespace
 
 TEST_CASE("Riemannian Adam repeats the published optimizer's steps", "[optim][golden]") {

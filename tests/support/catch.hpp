@@ -9,3 +9,10 @@ using Catch::Matchers::ContainsSubstring;
 #include <catch2/catch.hpp>
 inline auto ContainsSubstring(const std::string& text) { return Catch::Matchers::Contains(text); }
 #endif
+
+namespace sst::testing {
+
+/// A rounding bound for one product or decomposition of float64 numbers around 1.
+constexpr double kRounding = 1e-12;
+
+}  // namespace sst::testing

@@ -9,13 +9,12 @@
 #include "nn/lorentz_classifier.hpp"
 #include "nn/loss.hpp"
 #include "tensor/lorentz.hpp"
+#include "tests/support/build.hpp"
 #include "tests/support/set_tensors.hpp"
 #include "tests/support/sparse.hpp"
 #include "tests/support/vectors.hpp"
 
 namespace sst::testing {
-
-inline const nn::Build kDouble{.linear = nn::dense_factory(), .seed = 5, .tensors = torch::kFloat64};
 
 /// Encoder and, for node classification, head under the names that tasks give them.
 struct Model : torch::nn::Module {

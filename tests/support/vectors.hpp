@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/catch.hpp"
 #include "tests/support/shared_files.hpp"
 
 namespace sst::testing {
@@ -57,6 +58,9 @@ inline std::optional<VectorCase> hybonet_vectors(const std::string& name) {
     if (entry.at("name") == name) return VectorCase(entry);
   throw std::runtime_error("hybonet_vectors.json has no case '" + name + "'");
 }
+
+/// What a number must equal to agree with a reference, for CHECK(ours == near(reference)).
+inline auto near(double reference) { return Approx(reference).epsilon(kVectorTolerance).margin(kVectorTolerance); }
 
 inline bool agrees(const torch::Tensor& ours, const torch::Tensor& reference) {
   return ours.sizes() == reference.sizes() &&

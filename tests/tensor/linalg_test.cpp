@@ -6,7 +6,7 @@
 namespace sst::tensor {
 namespace {
 
-constexpr double kRounding = 1e-12;  // a decomposition of a small float64 matrix
+using testing::kRounding;
 
 }  // namespace
 

@@ -10,8 +10,7 @@
 namespace sst::tensor {
 namespace {
 
-// Sums of a few products of numbers around 1: float64 rounding stays far below this.
-constexpr double kRounding = 1e-12;
+using testing::kRounding;
 
 CounterRng rng(uint64_t index) { return {11, Stream::kInit, index}; }
 
