@@ -6,6 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
+BENCH ?= .
 CMAKE ?= cmake
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {jobs = int($$2 / 1.5e6)} \
   END {if (jobs > cores) jobs = cores; print jobs < 1 ? 1 : jobs}' /proc/meminfo)
@@ -55,10 +56,11 @@ asan tsan: test-deps ## build and run every test under address + undefined-behav
 	@.ci/run_tests.py build/$@
 
 .PHONY: bench
-bench: deps ## measure speed; JSON and table in build/bench
-	$(call build,bench)
-	@build/bench/tests/bench/sst_bench --benchmark_out=build/bench/bench.json --benchmark_out_format=json \
-	  | tee build/bench/bench.txt
+bench: deps ## measure speed; JSON and table in build/bench (BENCH=regular expression of names)
+	$(call build,dev) --target sst_bench
+	@mkdir -p build/bench
+	@build/dev/tests/bench/sst_bench --benchmark_filter='$(BENCH)' --benchmark_out=build/bench/bench.json \
+	  --benchmark_out_format=json | tee build/bench/bench.txt
 
 .PHONY: lint
 lint: ## check format, layers and (where clang-tidy is installed) the lint rules
