@@ -15,6 +15,9 @@ cpu_index=https://download.pytorch.org/whl/cpu
 packages=(build-essential python3-venv libcli11-dev libyaml-cpp-dev libspdlog-dev libsentencepiece-dev sentencepiece
   catch2 nlohmann-json3-dev libpcre2-dev libarchive-dev libssl-dev libbenchmark-dev gnuplot-nox ninja-build ccache cmake)
 
+# Every version is pinned here; a constraint of the user's could only get in the way.
+export PIP_CONSTRAINT=/dev/null
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: error: %s\n' "$1" >&2; shift; printf '   hint: %s\n' "$@" >&2; exit 1; }
 
@@ -106,8 +109,6 @@ unpacked_torch() {
 download_wheels() {
   local work=$1 kind=$2
   local pip=("$work/venv/bin/python" -m pip --quiet --disable-pip-version-check download -d "$work/wheels")
-  # The version is pinned here; a constraint of the user's could only get in the way.
-  export PIP_CONSTRAINT=/dev/null
   if [ "$kind" = cpu ]; then
     "${pip[@]}" --no-deps --retries 0 "torch==$torch_version+cpu" 2>>"$work/pip.log" && return
     say "no CPU build where pip looks; trying PyTorch's own index"
