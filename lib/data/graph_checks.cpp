@@ -99,20 +99,20 @@ std::vector<Problem> check_graph_options(const GraphDataOptions& options, GraphT
   return problems;
 }
 
-std::vector<Problem> check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root,
-                                       GraphTask task) {
+CheckedGraph check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root,
+                               GraphTask task) {
   const auto folder = graph_folder(options, data_root);
   if (folder && !std::filesystem::exists(*folder)) return {};
   try {
-    const Graph graph = load_graph(options, data_root, task);
+    Graph graph = load_graph(options, data_root, task);
     if (task == GraphTask::kNodeClassification)
       node_split(graph, options);
     else  // without the shuffle, which takes seconds on large graphs
       edge_part_sizes(static_cast<int64_t>(graph.edges.size()), NonEdges(graph.nodes, graph.edges).count(),
                       split_proportions(options, task));
-    return {};
+    return {.problems = {}, .graph = std::move(graph)};
   } catch (const Error& error) {
-    return {{folder ? "data.dir" : "data.nodes", "E-data", error.what(), error.hint()}};
+    return {.problems = {{folder ? "data.dir" : "data.nodes", "E-data", error.what(), error.hint()}}, .graph = {}};
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,14 @@ struct Problem {
 /// that the data set or the task refuses.
 std::vector<Problem> check_graph_options(const GraphDataOptions& options, GraphTask task);
 
+struct CheckedGraph {
+  std::vector<Problem> problems;
+  std::optional<Graph> graph;  ///< there when it was read and nothing is wrong
+};
+
 /// What the data themselves get wrong: a folder of another set, malformed, or without the features asked for; a graph too
-/// small for the shares of its split. Empty when the folder is absent altogether: only the caller knows whether that is an
+/// small for the shares of its split. Nothing at all when the folder is absent: only the caller knows whether that is an
 /// error (graph_folder() says where it should be). Call it only when check_graph_options found nothing.
-std::vector<Problem> check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root,
-                                       GraphTask task);
+CheckedGraph check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root, GraphTask task);
 
 }  // namespace sst::data

@@ -8,16 +8,7 @@
 #include "tensor/random.hpp"
 
 namespace sst::methods {
-namespace {
-
-/// `*` alone stands for the maps of the blocks; any other pattern can name any map.
-bool is_target(const nn::LinearSpec& spec, const std::vector<std::string>& targets) {
-  return std::any_of(targets.begin(), targets.end(), [&](const std::string& pattern) {
-    return pattern == "*" ? spec.in_block : glob_match(pattern, spec.name);
-  });
-}
-
-}  // namespace
+namespace {}  // namespace
 
 torch::Tensor kaiming_uniform(const nn::LinearSpec& spec, int64_t rows, const torch::Tensor& like, uint64_t seed,
                               uint64_t draw) {
@@ -35,16 +26,10 @@ nn::LinearSpec with_base(nn::LinearSpec spec, const std::string& base_init, bool
   return spec;
 }
 
-int64_t interval_steps(const recipe::Interval& interval, int64_t steps_per_epoch, const std::string& key) {
-  switch (interval.unit) {
-    case recipe::Interval::Unit::kStep:
-      return interval.count;
-    case recipe::Interval::Unit::kEpoch:
-      return interval.count * steps_per_epoch;
-    default:
-      throw UserError("'" + key + "' must be a number of steps or epochs",
-                      "a restart has to fall on the same step in every run: write 200 or 2epoch");
-  }
+int64_t interval_steps(const recipe::Interval& interval, const recipe::StepUnits& step, const std::string& key) {
+  if (const auto steps = interval.in_steps(step)) return *steps;
+  throw UserError("'" + key + "' must be a number of steps, epochs, or tokens where there are any",
+                  "a restart has to fall on the same step in every run: write 200 or 2epoch");
 }
 
 RateFactors Restarts::factors(int64_t step) const {
@@ -54,9 +39,16 @@ RateFactors Restarts::factors(int64_t step) const {
 }
 
 std::shared_ptr<nn::LinearMap> LowRankMethod::make_linear(const nn::LinearSpec& spec) {
-  if (!is_target(spec, low_rank_options_.targets)) return std::make_shared<nn::DenseLinear>(spec);
-  replaced_.push_back(spec.name);
-  return make_target(spec);
+  if (replaces(spec)) return make_target(spec);
+  return std::make_shared<nn::DenseLinear>(spec);
+}
+
+/// `*` alone stands for the maps of the blocks; any other pattern can name any map.
+bool LowRankMethod::replaces(const nn::LinearSpec& spec) const {
+  const auto& targets = low_rank_options_.targets;
+  return std::any_of(targets.begin(), targets.end(), [&](const std::string& pattern) {
+    return pattern == "*" ? spec.in_block : glob_match(pattern, spec.name);
+  });
 }
 
 }  // namespace sst::methods

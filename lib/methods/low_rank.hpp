@@ -39,7 +39,7 @@ torch::Tensor kaiming_uniform(const nn::LinearSpec& spec, int64_t rows, const to
 nn::LinearSpec with_base(nn::LinearSpec spec, const std::string& base_init, bool auto_is_kaiming, uint64_t seed);
 
 /// Optimizer steps of an interval. Throws UserError for `off`, tokens and wall time, which are no number of steps.
-int64_t interval_steps(const recipe::Interval& interval, int64_t steps_per_epoch, const std::string& key);
+int64_t interval_steps(const recipe::Interval& interval, const recipe::StepUnits& step, const std::string& key);
 
 /// Restarts every `every` steps, each followed by a linear warm-up min(1, (t + 1) / warmup) (sst.md 6, row 3).
 struct Restarts {
@@ -59,14 +59,13 @@ class LowRankMethod : public Method {
 
   std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) final;
   std::optional<double> low_rank_lr() const override { return low_rank_options_.lr; }
-  std::vector<std::string> replaced() const override { return replaced_; }
+  bool replaces(const nn::LinearSpec& spec) const final;
 
  protected:
   virtual std::shared_ptr<nn::LinearMap> make_target(const nn::LinearSpec& spec) = 0;
 
  private:
   LowRankOptions low_rank_options_;
-  std::vector<std::string> replaced_;
 };
 
 }  // namespace sst::methods

@@ -12,6 +12,7 @@
 
 #include "nn/linear.hpp"
 #include "optim/optimizer.hpp"
+#include "recipe/words.hpp"
 
 namespace sst::methods {
 
@@ -20,7 +21,7 @@ struct MethodContext {
   uint64_t seed = 0;
   int64_t hidden_size = 0;    ///< width of the model: T2 = hidden_size / rank
   int64_t rows_per_step = 0;  ///< rows that pass through a block's linear map in one optimizer step
-  int64_t steps_per_epoch = 1;
+  recipe::StepUnits step = {};
   bool euclidean = true;  ///< geometry of the model; decides what `base_init: auto` means
 };
 
@@ -45,8 +46,8 @@ class Method {
 
   virtual std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) = 0;
 
-  /// Names of the maps this method has replaced so far, for logs and for the check that there is one.
-  virtual std::vector<std::string> replaced() const { return {}; }
+  /// Whether it puts something of its own in the place of the plain matrix.
+  virtual bool replaces(const nn::LinearSpec&) const { return false; }
   /// Peak rate of the tensors a layer calls low-rank; not given: optim.lr.
   virtual std::optional<double> low_rank_lr() const { return std::nullopt; }
 

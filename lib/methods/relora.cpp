@@ -9,7 +9,7 @@ namespace sst::methods {
 Relora::Relora(const ReloraOptions& options, MethodContext context)
     : LowRankMethod(options, context),
       options_(options),
-      restarts_{.every = interval_steps(options.merge_every, context.steps_per_epoch, "method.merge_every"),
+      restarts_{.every = interval_steps(options.merge_every, context.step, "method.merge_every"),
                 .warmup_steps = options.restart_warmup_steps,
                 .scope_all = options.restart_warmup_scope == "all"} {}
 

@@ -56,10 +56,9 @@ std::vector<int64_t> draw_without_replacement(const std::vector<double>& probabi
 Sst::Sst(const SstOptions& options, MethodContext context)
     : LowRankMethod(options, context),
       options_(options),
-      restarts_{
-          .every = interval_steps(options.iteration_interval, context.steps_per_epoch, "method.iteration_interval"),
-          .warmup_steps = options.restart_warmup_steps,
-          .scope_all = options.restart_warmup_scope == "all"},
+      restarts_{.every = interval_steps(options.iteration_interval, context.step, "method.iteration_interval"),
+                .warmup_steps = options.restart_warmup_steps,
+                .scope_all = options.restart_warmup_scope == "all"},
       iterations_per_round_(options.iterations_per_round.value.value_or(std::max<int64_t>(
           1, std::llround(static_cast<double>(context.hidden_size) / static_cast<double>(options.rank))))) {}
 

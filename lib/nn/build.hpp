@@ -3,7 +3,9 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
+#include <vector>
 
 #include "core/seeds.hpp"
 #include "nn/linear.hpp"
@@ -20,5 +22,10 @@ struct Build {
   /// The draws behind one initial tensor: a pure function of the seed and the tensor's full name.
   CounterRng init_rng(std::string_view tensor_name) const { return {seed, Stream::kInit, name_index(tensor_name)}; }
 };
+
+/// The linear maps that `make` asks its Build for, in that order; every tensor is on the meta device, which holds no
+/// numbers, so that the largest model costs nothing.
+///     recorded_maps([&](const Build& build) { HybonetEncoder(options, features, layers, build); })
+std::vector<LinearSpec> recorded_maps(const std::function<void(const Build&)>& make);
 
 }  // namespace sst::nn

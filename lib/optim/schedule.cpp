@@ -28,22 +28,17 @@ double between(double low, double share) { return low + (1 - low) * share; }
 
 int64_t in_steps(const recipe::Interval& interval, const ScheduleContext& context, const std::string& key) {
   using Unit = recipe::Interval::Unit;
+  if (const auto steps = interval.in_steps(context.step)) return *steps;
   switch (interval.unit) {
-    case Unit::kStep:
-      return interval.count;
-    case Unit::kEpoch:
-      return interval.count * context.steps_per_epoch;
     case Unit::kToken:
-      if (context.tokens_per_step > 0) return interval.count / context.tokens_per_step;
       throw UserError(fmt::format("'schedule.{}' counts tokens, which this task does not", key),
                       "give steps or epochs");
     case Unit::kSecond:
       throw UserError(fmt::format("'schedule.{}' is a time, but a learning rate must not depend on the clock", key),
                       "give steps or epochs");
-    case Unit::kOff:
-      break;
+    default:
+      throw UserError(fmt::format("'schedule.{}' is off, but is needed here", key));
   }
-  throw UserError(fmt::format("'schedule.{}' is off, but is needed here", key));
 }
 
 bool given(const std::optional<recipe::Interval>& interval) { return interval && !interval->is_off(); }

@@ -47,8 +47,7 @@ struct ScheduleOptions {
 /// What a schedule must know of the run.
 struct ScheduleContext {
   int64_t total_steps = 0;  ///< 0 where the end of training is not known in steps
-  int64_t steps_per_epoch = 1;
-  int64_t tokens_per_step = 0;        ///< 0 where the task does not count tokens
+  recipe::StepUnits step = {};
   int64_t restart_warmup_steps = 20;  ///< of the method
   double peak_lr = 1;                 ///< what the rates of a table are divided by
 };

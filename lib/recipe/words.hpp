@@ -27,6 +27,12 @@
 /// ("decode.beam_size"): it then lies in a mapping of the section.
 namespace sst::recipe {
 
+/// One optimizer step in the other units of an Interval.
+struct StepUnits {
+  int64_t per_epoch = 1;
+  int64_t tokens = 0;  ///< 0 where the task counts none
+};
+
 /// A point in training: `500` or `500step`, `2epoch`, `50Mtoken`, `30min`, `off`.
 struct Interval {
   enum class Unit { kOff, kStep, kEpoch, kToken, kSecond };
@@ -37,6 +43,14 @@ struct Interval {
   static Interval steps(int64_t count) { return {Unit::kStep, count}; }
   static Interval epochs(int64_t count) { return {Unit::kEpoch, count}; }
   bool is_off() const { return unit == Unit::kOff; }
+  /// Optimizer steps, tokens rounded up to whole ones; nothing when it is off, a time, or counts tokens where there
+  /// are none.
+  std::optional<int64_t> in_steps(const StepUnits& units) const {
+    if (unit == Unit::kStep) return count;
+    if (unit == Unit::kEpoch) return count * units.per_epoch;
+    if (unit == Unit::kToken && units.tokens > 0) return (count + units.tokens - 1) / units.tokens;
+    return std::nullopt;
+  }
   bool operator==(const Interval&) const = default;
 };
 

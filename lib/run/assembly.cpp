@@ -70,26 +70,15 @@ void add_parameters(Assembly& assembly) {
   }
 }
 
-int64_t last_step(const TrainOptions& train, int64_t steps_per_epoch) {
+int64_t last_step(const TrainOptions& train, const recipe::StepUnits& step) {
   int64_t last = 0;
   const auto limit = [&](int64_t steps) { last = last == 0 ? steps : std::min(last, steps); };
   if (train.max_steps) limit(*train.max_steps);
-  if (train.max_epochs) limit(*train.max_epochs * steps_per_epoch);
+  if (train.max_epochs) limit(*train.max_epochs * step.per_epoch);
   return last;
 }
 
 }  // namespace
-
-int64_t steps_of(const recipe::Interval& interval, int64_t steps_per_epoch) {
-  switch (interval.unit) {
-    case recipe::Interval::Unit::kStep:
-      return interval.count;
-    case recipe::Interval::Unit::kEpoch:
-      return interval.count * steps_per_epoch;
-    default:
-      return 0;
-  }
-}
 
 Assembly assemble(const recipe::Recipe& recipe) {
   Assembly assembly;
@@ -105,7 +94,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
 
   assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
   assembly.workload = assembly.task->workload();
-  assembly.total_steps = last_step(assembly.train, assembly.workload.steps_per_epoch);
+  assembly.total_steps = last_step(assembly.train, assembly.workload.step);
 
   const auto seed = static_cast<uint64_t>(assembly.run.seed);
   assembly.method = methods::registry()
@@ -113,7 +102,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
                         .make(recipe, {.seed = seed,
                                        .hidden_size = assembly.workload.hidden_size,
                                        .rows_per_step = assembly.workload.rows_per_step,
-                                       .steps_per_epoch = assembly.workload.steps_per_epoch,
+                                       .step = assembly.workload.step,
                                        .euclidean = assembly.workload.euclidean});
   assembly.task->build({.linear = [&](const nn::LinearSpec& spec) { return assembly.method->make_linear(spec); },
                         .seed = seed,
@@ -125,7 +114,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
-                                      .steps_per_epoch = assembly.workload.steps_per_epoch,
+                                      .step = assembly.workload.step,
                                       .restart_warmup_steps = recipe.has("method.restart_warmup_steps")
                                                                   ? recipe.value<int64_t>("method.restart_warmup_steps")
                                                                   : 0,

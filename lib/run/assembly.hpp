@@ -54,7 +54,4 @@ struct MemoryEstimate {
 
 MemoryEstimate estimate_memory(const Assembly& assembly);
 
-/// Optimizer steps of an interval; 0 for `off` and for wall time, which is no number of steps.
-int64_t steps_of(const recipe::Interval& interval, int64_t steps_per_epoch);
-
 }  // namespace sst::run

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recipe/words.hpp"
+#include "tasks/registry.hpp"
 
 /// The recipe sections that belong to the run itself: top level, precision, train, eval, checkpoint, logging, runtime.
 namespace sst::run {
@@ -25,7 +26,7 @@ struct RunOptions {
     field(recipe_version, "recipe_version", between(1, 1).required(), "version of the recipe format");
     field(name, "name", file_name().required(), "name of the run; part of its directory");
     field(description, "description", anything(), "one line for reports");
-    field(task, "task", one_of({"node_classification", "link_prediction"}).required(), "what is learnt");
+    field(task, "task", one_of(tasks::registry().names()).required(), "what is learnt");
     field(seed, "seed", at_least(0), "decides everything random but the data split");
     field(data_root, "data_root", anything(),
           "folder that data paths are relative to; default: $SST_DATA_ROOT, else ./data");
@@ -48,7 +49,6 @@ struct InitOptions {
 struct TrainOptions {
   std::optional<int64_t> max_steps, max_epochs;
   std::optional<recipe::Duration> max_time;
-  bool full_batch = true;
   int64_t nonfinite_patience = 0;
 
   template <class Field>
@@ -57,7 +57,6 @@ struct TrainOptions {
     field(max_steps, "max_steps", at_least(1), "optimizer steps after which training ends");
     field(max_epochs, "max_epochs", at_least(1), "epochs after which training ends");
     field(max_time, "max_time", at_least(1), "training time, over all restarts, after which training ends");
-    field(full_batch, "full_batch", anything(), "one step sees the whole graph; graph tasks know nothing else");
     field(nonfinite_patience, "nonfinite_patience", at_least(0),
           "steps in a row with a non-finite loss or gradient that are skipped before the run ends as diverged");
   }
@@ -81,9 +80,7 @@ struct EvalOptions {
     field(at_start, "at_start", anything(), "evaluate before the first step");
     field(at_end, "at_end", anything(), "evaluate the best checkpoint on the test split when training has ended");
     field(splits, "splits", one_of({"valid", "test"}).items(1, 2), "splits that are evaluated during training");
-    field(metrics, "metrics",
-          one_of({"loss", "accuracy", "f1", "f1_macro", "roc_auc", "average_precision", "auc_ap_mean"}),
-          "what is computed; default: all that the task knows");
+    field(metrics, "metrics", one_of(tasks::all_metrics()), "what is computed; default: all that the task knows");
     field(patience, "patience", at_least(0),
           "evaluations without a strictly better checkpoint.best_metric after which training ends; 0: never");
     field(min_delta, "min_delta", at_least(0), "how much better counts as better");

@@ -36,7 +36,7 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   contents.optimizer = cloned(assembly.optimizer->state_dict());
   contents.method = cloned(assembly.method->state_dict());
   contents.state = {{"step", state.step},
-                    {"epoch", state.step / assembly.workload.steps_per_epoch},
+                    {"epoch", state.step / assembly.workload.step.per_epoch},
                     {"elapsed_s", state.elapsed_s},
                     {"skipped_steps", state.skipped_steps},
                     {"best", best.to_json()},

@@ -248,10 +248,14 @@ void Session::show_essentials() const {
   const auto line = [](const std::string& name, const std::string& value) { log::info("  {:<14}{}", name, value); };
   line("task", assembly_.run.task);
   for (const auto& [name, value] : assembly_.task->facts()) line(name, value);
-  const auto replaced = assembly_.method->replaced();
+  int64_t replaced = 0;
+  for (const auto& module : assembly_.task->model().modules()) {
+    const auto* map = dynamic_cast<const nn::LinearMap*>(module.get());
+    if (map && assembly_.method->replaces(map->spec())) ++replaced;
+  }
   line("method", recipe_.text("method.name") +
                      (recipe_.has("method.rank") ? " rank " + recipe_.text("method.rank") : "") +
-                     (replaced.empty() ? "" : fmt::format(" on {} linear maps", replaced.size())));
+                     (replaced == 0 ? "" : fmt::format(" on {} linear maps", replaced)));
   line("parameters",
        fmt::format("{} total, {} trainable ({:.1f} %)", with_thousands(counts.total), with_thousands(counts.trainable),
                    100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total)));

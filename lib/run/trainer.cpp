@@ -65,7 +65,7 @@ void Trainer::report_training() {
   status.grad_norm = last_.gradient_norm;
   if (seconds > 0)
     status.epochs_per_s = static_cast<double>(state_.step - reported_step_) /
-                          static_cast<double>(assembly.workload.steps_per_epoch) / seconds;
+                          static_cast<double>(assembly.workload.step.per_epoch) / seconds;
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
   if (last_.rates.low_rank != last_.rates.base) status.more["optim/lr_low_rank"] = last_.rates.low_rank;
   parts_.journal.train(state_.step, journal_fields(status));
@@ -108,7 +108,7 @@ void Trainer::save() {
   const auto& assembly = parts_.assembly;
   const bool this_is_best = parts_.best.best() && parts_.best.best_step() == state_.step;
   if (best_ && !this_is_best) parts_.store.save(*best_, {.score = parts_.best.best()});
-  const int64_t forever = steps_of(assembly.checkpoint.keep_every, assembly.workload.steps_per_epoch);
+  const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
   parts_.store.save(capture(assembly, parts_.recipe, state_, parts_.best),
                     {.score = this_is_best ? parts_.best.best() : std::nullopt,
                      .keep_forever = forever > 0 && state_.step % forever == 0});
@@ -122,7 +122,7 @@ void Trainer::save() {
 
 bool Trainer::is_due(const recipe::Interval& interval, double seconds_since) const {
   if (interval.unit == recipe::Interval::Unit::kSecond) return seconds_since >= static_cast<double>(interval.count);
-  const int64_t steps = steps_of(interval, parts_.assembly.workload.steps_per_epoch);
+  const int64_t steps = interval.in_steps(parts_.assembly.workload.step).value_or(0);
   return steps > 0 && state_.step % steps == 0;
 }
 
@@ -135,7 +135,7 @@ bool Trainer::training_is_over() const {
 }
 
 double Trainer::epoch() const {
-  return static_cast<double>(state_.step) / static_cast<double>(parts_.assembly.workload.steps_per_epoch);
+  return static_cast<double>(state_.step) / static_cast<double>(parts_.assembly.workload.step.per_epoch);
 }
 
 }  // namespace sst::run

@@ -21,6 +21,10 @@ GraphRecipe GraphRecipe::from(const recipe::Recipe& recipe) {
           .data_root = tasks::data_root(recipe)};
 }
 
+int64_t encoder_layers(const models::HybonetOptions& model, data::GraphTask task) {
+  return task == data::GraphTask::kNodeClassification ? model.num_layers - 1 : model.num_layers;
+}
+
 GraphTask::GraphTask(const GraphRecipe& recipe, data::GraphTask task)
     : recipe_(recipe), task_(task), graph_(data::load_graph(recipe.data, recipe.data_root, task)) {}
 
@@ -37,7 +41,8 @@ void GraphTask::build(const nn::Build& build) {
     input.adjacency = std::make_shared<const tensor::CsrMatrix>(input.adjacency->to(device));
   }
   input_ = std::make_unique<data::GraphInput>(std::move(input));
-  encoder_ = std::make_shared<models::HybonetEncoder>(recipe_.model, input_->features.cols(), graph_layers(), build);
+  encoder_ = std::make_shared<models::HybonetEncoder>(recipe_.model, input_->features.cols(),
+                                                      encoder_layers(recipe_.model, task_), build);
   model_ = std::make_shared<torch::nn::Module>("model");
   model_->register_module("encoder", encoder_);
   build_head(*model_, build);
@@ -61,7 +66,7 @@ double GraphTask::activation_bytes() const {
   const double rows = static_cast<double>(graph_.nodes), dim = static_cast<double>(recipe_.model.hidden_size);
   const double input = static_cast<double>(input_->features.stored()) * each +
                        static_cast<double>(input_->features.stored() + 2 * input_->adjacency->nonzeros()) * 16;
-  return 4 * rows * dim * each * static_cast<double>(graph_layers()) + input;
+  return 4 * rows * dim * each * static_cast<double>(encoder_layers(recipe_.model, task_)) + input;
 }
 
 }  // namespace sst::tasks

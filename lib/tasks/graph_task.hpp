@@ -16,6 +16,7 @@ namespace sst::tasks {
 struct GraphLossOptions {
   std::string loss = "margin";
   double margin = 2.0;
+  bool full_batch = true;
 
   template <class Field>
   void describe(Field& field) {
@@ -24,6 +25,7 @@ struct GraphLossOptions {
         loss, "loss", one_of({"margin", "cross_entropy", "fermi_dirac"}),
         "margin: HyboNet's; cross_entropy: node classification; fermi_dirac: link prediction by a Fermi-Dirac decoder");
     field(margin, "margin", positive(), "by how much the right one has to win in the margin loss");
+    field(full_batch, "full_batch", anything(), "one step sees the whole graph; graph tasks know nothing else");
   }
 };
 
@@ -36,6 +38,9 @@ struct GraphRecipe {
 
   static GraphRecipe from(const recipe::Recipe& recipe);
 };
+
+/// Layers of the encoder: node classification counts its head as the last of `model.num_layers`.
+int64_t encoder_layers(const models::HybonetOptions& model, data::GraphTask task);
 
 /// The folder data paths are relative to: the recipe's, else $SST_DATA_ROOT, else ./data.
 std::string data_root(const recipe::Recipe& recipe);
@@ -55,7 +60,6 @@ class GraphTask : public Task {
 
   /// The edges messages travel along.
   virtual const std::vector<data::Edge>& message_edges() const = 0;
-  virtual int64_t graph_layers() const = 0;
   /// Registers what the task adds to the encoder.
   virtual void build_head(torch::nn::Module& model, const nn::Build& build) = 0;
 

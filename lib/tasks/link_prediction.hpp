@@ -19,7 +19,6 @@ class LinkPrediction final : public GraphTask {
 
  private:
   const std::vector<data::Edge>& message_edges() const override { return split_.train; }
-  int64_t graph_layers() const override { return recipe_.model.num_layers; }
   void build_head(torch::nn::Module& model, const nn::Build& build) override;
   nn::LossSum loss_of(const torch::Tensor& positive, const torch::Tensor& negative) const;
 

@@ -23,7 +23,6 @@ class NodeClassification final : public GraphTask {
   };
 
   const std::vector<data::Edge>& message_edges() const override { return graph_.edges; }
-  int64_t graph_layers() const override { return recipe_.model.num_layers - 1; }  // the head is the last one
   void build_head(torch::nn::Module& model, const nn::Build& build) override;
   nn::LossSum loss_of(const torch::Tensor& logits, const Part& part) const;
   Part part_of(const std::vector<int64_t>& nodes) const;

@@ -1,5 +1,8 @@
 #include "tasks/registry.hpp"
 
+#include <algorithm>
+
+#include "tasks/graph_checks.hpp"
 #include "tasks/link_prediction.hpp"
 #include "tasks/node_classification.hpp"
 
@@ -17,10 +20,11 @@ struct GraphFamily {
 };
 
 template <class T>
-TaskEntry graph_entry(const std::string& doc, std::vector<std::string> metrics, bool has_points) {
+TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<std::string> metrics) {
   return {.doc = doc,
           .metrics = std::move(metrics),
-          .has_points = has_points,
+          .is_lorentz = true,
+          .has_points = task == data::GraphTask::kNodeClassification,
           .describe =
               [](recipe::Schema& schema, const std::string& name) {
                 const auto when = recipe::only_when("task", {name});
@@ -29,6 +33,8 @@ TaskEntry graph_entry(const std::string& doc, std::vector<std::string> metrics, 
                 schema.describe<models::HybonetOptions>("model", when);
                 schema.describe<GraphLossOptions>("train", when);
               },
+          .check = [task](const recipe::Recipe& recipe,
+                          recipe::Diagnostics& diagnostics) { return check_graph_recipe(recipe, diagnostics, task); },
           .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
             return std::make_unique<T>(GraphRecipe::from(recipe));
           }};
@@ -39,15 +45,23 @@ TaskEntry graph_entry(const std::string& doc, std::vector<std::string> metrics, 
 const Registry<TaskEntry>& registry() {
   static const Registry<TaskEntry> tasks = [] {
     Registry<TaskEntry> list("task");
-    list.add("node_classification",
-             graph_entry<NodeClassification>("which class a node of a graph belongs to",
-                                             {"f1", "accuracy", "f1_macro", "loss"}, /*has_points=*/true));
-    list.add("link_prediction", graph_entry<LinkPrediction>("which pairs of nodes of a graph are linked",
-                                                            {"auc_ap_mean", "roc_auc", "average_precision", "loss"},
-                                                            /*has_points=*/false));
+    list.add("node_classification", graph_entry<NodeClassification>("which class a node of a graph belongs to",
+                                                                    data::GraphTask::kNodeClassification,
+                                                                    {"f1", "accuracy", "f1_macro", "loss"}));
+    list.add("link_prediction",
+             graph_entry<LinkPrediction>("which pairs of nodes of a graph are linked", data::GraphTask::kLinkPrediction,
+                                         {"auc_ap_mean", "roc_auc", "average_precision", "loss"}));
     return list;
   }();
   return tasks;
+}
+
+std::vector<std::string> all_metrics() {
+  std::vector<std::string> names;
+  for (const auto& [task, entry] : registry().entries())
+    for (const std::string& metric : entry.metrics)
+      if (std::find(names.begin(), names.end(), metric) == names.end()) names.push_back(metric);
+  return names;
 }
 
 }  // namespace sst::tasks

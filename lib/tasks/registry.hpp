@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/registry.hpp"
+#include "nn/linear.hpp"
+#include "recipe/diagnostics.hpp"
 #include "recipe/recipe.hpp"
 #include "recipe/schema.hpp"
 #include "tasks/task.hpp"
@@ -15,14 +17,21 @@ namespace sst::tasks {
 struct TaskEntry {
   std::string doc;
   std::vector<std::string> metrics;  ///< what evaluate() computes; the first selects the best checkpoint
-  bool has_points = false;           ///< trains tensors whose rows are points of the hyperboloid
+  bool is_lorentz = false;           ///< the model lives on the hyperboloid
+  bool has_points = false;           ///< it trains tensors whose rows are points of the hyperboloid
   /// Adds the keys of sections data, model and train that this task knows, valid only while `task` is `name`.
   std::function<void(recipe::Schema&, const std::string& name)> describe;
+  /// Reports what the task's sections get wrong together, and returns the linear maps that its model would ask for,
+  /// without initial weights; none when that cannot be told.
+  std::function<std::vector<nn::LinearSpec>(const recipe::Recipe&, recipe::Diagnostics&)> check;
   /// Reads and checks the data. Throws DataError, UserError.
   std::function<std::unique_ptr<Task>(const recipe::Recipe&)> make;
 };
 
 /// Every task there is.
 const Registry<TaskEntry>& registry();
+
+/// The metrics of all tasks, each once.
+std::vector<std::string> all_metrics();
 
 }  // namespace sst::tasks

@@ -11,6 +11,7 @@
 #include "nn/build.hpp"
 #include "nn/loss.hpp"
 #include "nn/pass.hpp"
+#include "recipe/words.hpp"
 
 namespace sst::tasks {
 
@@ -20,7 +21,7 @@ using Metrics = std::map<std::string, double>;  ///< "loss", "f1", … of one sp
 struct Workload {
   int64_t hidden_size = 0;
   int64_t rows_per_step = 0;  ///< rows that pass a linear map of the blocks in one optimizer step
-  int64_t steps_per_epoch = 1;
+  recipe::StepUnits step = {};
   bool euclidean = true;
 };
 

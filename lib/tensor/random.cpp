@@ -12,6 +12,7 @@ namespace {
 
 template <class Draw>
 torch::Tensor filled(torch::IntArrayRef shape, const torch::TensorOptions& options, Draw draw) {
+  if (options.device().is_meta()) return torch::empty(shape, options);
   const torch::Tensor values = torch::empty(shape, torch::kFloat64);
   double* const data = values.mutable_data_ptr<double>();
   for (int64_t i = 0; i < values.numel(); ++i) data[i] = draw();

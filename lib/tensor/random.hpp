@@ -6,7 +6,7 @@
 
 /// Tensors drawn from the named streams: pure functions of their arguments, the same on every device. Numbers
 /// are drawn in double precision on the CPU and then cast, so that float32 and float64 models start from the
-/// same values.
+/// same values. On the meta device nothing is drawn.
 namespace sst::tensor {
 
 /// Uniform on [least, most).

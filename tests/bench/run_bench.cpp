@@ -16,8 +16,8 @@ run::Assembly assemble(const std::string& name, const std::vector<std::string>& 
   const auto builtin = [](const std::string& wanted) {
     return std::optional<std::string>(recipe::find_builtin_recipe(wanted).text);
   };
-  const auto loaded = recipe::load("builtin:" + name, {.overrides = overrides, .builtin = builtin},
-                                   run::recipe_schema(), diagnostics);
+  const auto loaded =
+      recipe::load("builtin:" + name, {.overrides = overrides, .builtin = builtin}, run::recipe_schema(), diagnostics);
   diagnostics.throw_if_errors();
   return run::assemble(loaded);
 }
@@ -43,9 +43,9 @@ void register_epoch(const std::string& recipe, double published_cpu_s) {
        {std::pair<std::string, std::vector<std::string>>{"full", {"method.name=full"}},
         {"sst", {"method.name=sst", "method.rank=2"}}}) {
     const std::string name = "epoch/" + recipe + "/" + suffix;
-    benchmark::RegisterBenchmark(
-        name.c_str(), [recipe, overrides = overrides](benchmark::State& state) { epoch(state, recipe, overrides); })
-        ->Apply(measured);
+    benchmark::RegisterBenchmark(name.c_str(), [recipe, overrides = overrides](benchmark::State& state) {
+      epoch(state, recipe, overrides);
+    })->Apply(measured);
     if (published_cpu_s > 0) beside_published(name, published_cpu_s, "the published Python code");
   }
 }

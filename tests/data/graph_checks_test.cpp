@@ -12,7 +12,6 @@ using sst::testing::kNodes;
 
 namespace {
 
-
 GraphDataOptions hgcn(const std::string& dataset) {
   return {.dataset = dataset, .dir = sst::recipe::Path{"hgcn/" + dataset}};
 }
@@ -95,10 +94,10 @@ TEST_CASE("several mistakes are reported together", "[data]") {
 TEST_CASE("a made graph that is too small for its split is reported by its size", "[data]") {
   const GraphDataOptions tiny{.format = "sir_tree", .nodes = 8};
   for (const GraphTask task : {kNodes, kLinks}) {
-    const auto problems = check_graph_files(tiny, "data", task);
+    const auto problems = check_graph_files(tiny, "data", task).problems;
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].key == "data.nodes");
   }
   const GraphDataOptions usual{.format = "sir_tree"};
-  for (const GraphTask task : {kNodes, kLinks}) CHECK(check_graph_files(usual, "data", task).empty());
+  for (const GraphTask task : {kNodes, kLinks}) CHECK(check_graph_files(usual, "data", task).problems.empty());
 }

@@ -24,7 +24,6 @@ using sst::testing::kNodes;
 
 namespace {
 
-
 std::string npy_bytes(const std::string& type, const std::string& shape, const std::string& data) {
   const std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(text.size()) + '\0' + text + data;
@@ -207,7 +206,7 @@ TEST_CASE("the folder must hold the data set of the recipe", "[data]") {
   wrong.dataset = "pubmed";
   CHECK_THROWS_WITH(load_graph(wrong, folder.path().parent_path(), kNodes),
                     ContainsSubstring("holds the data set 'cora', the recipe says 'pubmed'"));
-  const auto problems = check_graph_files(wrong, folder.path().parent_path(), kNodes);
+  const auto problems = check_graph_files(wrong, folder.path().parent_path(), kNodes).problems;
   REQUIRE(problems.size() == 1);
   CHECK(problems[0].key == "data.dir");
 }
@@ -219,15 +218,15 @@ TEST_CASE("missing features matter only where they are used", "[data]") {
   folder.remove_sparse_features();
   folder.read();
   GraphDataOptions options{.dataset = "disease_nc", .dir = sst::recipe::Path{folder.path().string()}};
-  const auto problems = check_graph_files(options, "elsewhere", kNodes);
+  const auto problems = check_graph_files(options, "elsewhere", kNodes).problems;
   REQUIRE(problems.size() == 1);
   CHECK_THAT(problems[0].message, ContainsSubstring("holds no features"));
   CHECK_THAT(problems[0].hint, ContainsSubstring("use_feats: false"));
   options.use_feats = false;
-  CHECK(check_graph_files(options, "elsewhere", kNodes).empty());
+  CHECK(check_graph_files(options, "elsewhere", kNodes).problems.empty());
 }
 
 TEST_CASE("a folder that is absent altogether is no problem of the recipe", "[data]") {
   const GraphDataOptions options{.dataset = "cora", .dir = sst::recipe::Path{"nowhere/at/all"}};
-  CHECK(check_graph_files(options, "data", kNodes).empty());
+  CHECK(check_graph_files(options, "data", kNodes).problems.empty());
 }

@@ -78,7 +78,7 @@ TEST_CASE("cosine has the values of the weight-decay study's schedule", "[optim]
 }
 
 TEST_CASE("decay_steps in epochs and tokens are counted in steps", "[optim]") {
-  const ScheduleContext context{.total_steps = 1000, .steps_per_epoch = 10, .tokens_per_step = 100};
+  const ScheduleContext context{.total_steps = 1000, .step = {.per_epoch = 10, .tokens = 100}};
   const Schedule epochs = make_schedule({.name = "linear", .decay_steps = Interval::epochs(5)}, context);
   CHECK(epochs(25) == Approx(0.5));
   const Interval tokens{.unit = Interval::Unit::kToken, .count = 5000};
