@@ -1,6 +1,7 @@
 // sst-train: trains models from YAML recipes. This file is the only catch-all; exit codes are core/error.hpp's.
 
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 
@@ -99,6 +100,8 @@ void print_error(const std::string& message, const std::string& hint) {
 int main(int argc, char** argv) {
   using sst::ExitCode;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  // LibTorch's own warnings speak to programmers ("memory block of unknown size"); asked for by hand they still come.
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_ERROR;
   ExitCode code = ExitCode::kDone;
   try {
     code = sst::app::run(arguments);
