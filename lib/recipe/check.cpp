@@ -174,7 +174,7 @@ class Checker {
                   fmt::format("'{}' is '{}' but must be one of {}", name, shown(node), join(constraint_.choices, ", ")),
                   hint_for_choice(key_.path, *text, constraint_.choices, context_.number));
     if (constraint_.is_file_name && !is_file_name(*text))
-      return fail("E-name", node, fmt::format("'{}' is '{}' but names a folder", name, shown(node)),
+      return fail("E-name", node, fmt::format("'{}' is '{}' but has to do as the name of a folder", name, shown(node)),
                   "use letters, digits, '.', '_' and '-', at most 128, not starting with '.'");
     result.text = *meaning.text;
     return result;

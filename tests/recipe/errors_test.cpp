@@ -330,7 +330,7 @@ TEST_CASE("a recipe that is none is refused in exactly these words", "[recipe]")
         "r.yaml: error: 'recipe_version' is missing [E-missing]\n   hint: start with the line 'recipe_version: 1'\n" +
             kOneError);
   CHECK(report_of("recipe_version: 1\nname: ../../etc/passwd\ntask: link_prediction\n") ==
-        "r.yaml:2:7: error: 'name' is '../../etc/passwd' but names a folder [E-name]\n"
+        "r.yaml:2:7: error: 'name' is '../../etc/passwd' but has to do as the name of a folder [E-name]\n"
         "    2 | name: ../../etc/passwd\n      |       ^^^^^^^^^^^^^^^^\n"
         "   hint: use letters, digits, '.', '_' and '-', at most 128, not starting with '.'\n" +
             kOneError);
