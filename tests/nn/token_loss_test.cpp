@@ -1,0 +1,89 @@
+#include "nn/token_loss.hpp"
+
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "nn/softmax_rows.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/draws.hpp"
+
+namespace sst::nn {
+namespace {
+
+using testing::draw;
+using testing::kRounding;
+
+constexpr int64_t kRows = 7, kDim = 5, kVocabulary = 53;
+
+struct TokenCase {
+  explicit TokenCase(torch::Dtype type)
+      : hidden(draw({kRows, kDim}, 1).to(type).requires_grad_()),
+        weight(draw({kVocabulary, kDim}, 2).to(type).requires_grad_()) {}
+  torch::Tensor hidden, weight;
+  torch::Tensor targets = torch::tensor(std::vector<int64_t>{3, 52, kNoTarget, 0, 17, kNoTarget, 17});
+
+  /// Gradients of the mean over targets, hidden's first.
+  std::vector<torch::Tensor> gradients(const LossSum& loss) const {
+    return torch::autograd::grad({loss.sum / loss.count}, {hidden, weight});
+  }
+  LossSum plain() const {
+    const torch::Tensor sum =
+        torch::cross_entropy_loss(hidden.mm(weight.t()), targets, {}, at::Reduction::Sum, kNoTarget);
+    return {sum, 5};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the fused token loss equals cross entropy of the logits, in any cut into blocks", "[nn]") {
+  const TokenCase c(torch::kFloat64);
+  const auto block_rows = GENERATE(0, 1, 3, 7);
+  const auto scale = GENERATE(1.0, 1.0 / 5);
+  const LossSum ours = token_loss(c.hidden, c.weight, c.targets, {.scale = scale, .block_rows = block_rows});
+  CHECK(ours.count == 5);
+  CHECK(std::abs((ours.sum - c.plain().sum).item<double>()) < kRounding);
+  const auto gradients = c.gradients(ours), reference = c.gradients(c.plain());
+  CHECK(torch::allclose(gradients[0], reference[0], 0, kRounding));
+  CHECK(torch::allclose(gradients[1], reference[1], 0, kRounding));
+}
+
+TEST_CASE("the fused token loss in float32 and bfloat16 stays close to float64", "[nn]") {
+  const TokenCase exact(torch::kFloat64), single(torch::kFloat32);
+  const auto reference = exact.gradients(exact.plain());
+  const auto check = [&](const TokenLossOptions& options, double tolerance) {
+    const LossSum loss = token_loss(single.hidden, single.weight, single.targets, options);
+    CHECK(loss.sum.scalar_type() == torch::kFloat32);
+    CHECK(loss.sum.item<double>() == Approx(exact.plain().sum.item<double>()).epsilon(tolerance));
+    const auto gradients = single.gradients(loss);
+    for (size_t i = 0; i < 2; ++i) {
+      CHECK(gradients[i].scalar_type() == torch::kFloat32);
+      CHECK((gradients[i] - reference[i]).abs().max().item<double>() < tolerance);
+    }
+  };
+  constexpr double kSingle = 1e-6, kHalf = 2e-2;  // unit roundoff 6e-8 and 4e-3, over sums of a few terms
+  check({}, kSingle);
+  check({.compute = torch::kBFloat16}, kHalf);
+  check({.compute = torch::kBFloat16, .scale = 0.2, .block_rows = 2}, kHalf);
+}
+
+TEST_CASE("the softmax of extreme logits is finite and exact", "[nn]") {
+  const torch::Tensor logits = torch::tensor({{1e4, 1e4 - 1, -1e4}, {-200.0, -300.0, -1e9}}, torch::kFloat32);
+  const torch::Tensor targets = torch::tensor({1, 0}, torch::kInt64);
+  const double expected = 1 + std::log1p(std::exp(-1.0));
+  CHECK(softmax_loss(logits, targets) == Approx(expected).epsilon(1e-6));
+  CHECK(softmax_loss_(logits, targets, 1) == Approx(expected).epsilon(1e-6));
+  CHECK(logits.isfinite().all().item<bool>());
+  CHECK(logits[1].abs().max().item<double>() < 1e-6);
+  CHECK(logits[0][1].item<double>() == Approx(std::exp(-1.0) / (1 + std::exp(-1.0)) - 1).epsilon(1e-6));
+}
+
+TEST_CASE("without a gradient the token loss leaves nothing behind", "[nn]") {
+  const TokenCase c(torch::kFloat64);
+  const torch::NoGradGuard no_grad;
+  const LossSum loss = token_loss(c.hidden, c.weight, c.targets);
+  CHECK_FALSE(loss.sum.requires_grad());
+  CHECK(std::abs((loss.sum - c.plain().sum).item<double>()) < kRounding);
+}
+
+}  // namespace sst::nn
