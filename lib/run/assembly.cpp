@@ -1,5 +1,6 @@
 #include "run/assembly.hpp"
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -75,6 +76,7 @@ int64_t last_step(const TrainOptions& train, const recipe::StepUnits& step) {
   const auto limit = [&](int64_t steps) { last = last == 0 ? steps : std::min(last, steps); };
   if (train.max_steps) limit(*train.max_steps);
   if (train.max_epochs) limit(*train.max_epochs * step.per_epoch);
+  if (train.max_train_tokens && step.tokens > 0) limit((*train.max_train_tokens + step.tokens - 1) / step.tokens);
   return last;
 }
 
@@ -91,6 +93,8 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.optim = recipe.read<optim::OptimOptions>("optim");
   assembly.precision = recipe.read<Precision>("precision");
   assembly.device = resolve_device(assembly.runtime.device);
+  if (assembly.device.is_cuda())
+    at::globalContext().setFloat32MatmulPrecision(assembly.precision.compute == "tf32" ? "high" : "highest");
 
   assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
   assembly.workload = assembly.task->workload();

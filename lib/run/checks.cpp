@@ -17,18 +17,23 @@ namespace {
 using recipe::Diagnostics;
 using recipe::Recipe;
 
-void check_stop_condition(const Recipe& recipe, Diagnostics& diagnostics) {
+void check_stop_condition(const Recipe& recipe, Diagnostics& diagnostics, const tasks::TaskEntry& task) {
   const auto train = recipe.read<TrainOptions>("train");
-  if (!train.max_steps && !train.max_epochs && !train.max_time && recipe.sound("train"))
+  if (!train.max_steps && !train.max_epochs && !train.max_train_tokens && !train.max_time && recipe.sound("train"))
     diagnostics.error("E-stop", recipe.place("train"), "nothing says when training ends",
-                      "give train.max_steps, train.max_epochs or train.max_time");
+                      "give train.max_steps, train.max_epochs, train.max_train_tokens or train.max_time");
+  if (train.max_train_tokens && !task.counts_tokens)
+    diagnostics.error("E-tokens", recipe.place("train.max_train_tokens"),
+                      "'train.max_train_tokens' counts tokens, but " + recipe.text("task") + " has none",
+                      "use train.max_steps or train.max_epochs");
 }
 
 void check_interval(const Recipe& recipe, Diagnostics& diagnostics, const std::string& key) {
   if (!recipe.has(key) || !recipe.sound(key)) return;
   const auto interval = recipe.value<recipe::Interval>(key);
   if (interval.unit == recipe::Interval::Unit::kToken)
-    diagnostics.error("E-interval", recipe.place(key), "'" + key + "' counts tokens, but graphs have none",
+    diagnostics.error("E-interval", recipe.place(key),
+                      "'" + key + "' counts tokens, but " + recipe.text("task") + " has none",
                       "write a number of steps or epochs");
 }
 
@@ -105,9 +110,9 @@ void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::ve
 void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("task") || !recipe.sound("method.name")) return;  // nothing else has a meaning yet
   const auto& task = tasks::registry().at(recipe.text("task"));
-  check_stop_condition(recipe, diagnostics);
+  check_stop_condition(recipe, diagnostics, task);
   for (const char* key : {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every"})
-    check_interval(recipe, diagnostics, key);
+    if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
   check_targets(recipe, diagnostics, task.check(recipe, diagnostics));

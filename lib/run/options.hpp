@@ -47,7 +47,7 @@ struct InitOptions {
 
 /// `train`: when training ends and what it minimises.
 struct TrainOptions {
-  std::optional<int64_t> max_steps, max_epochs;
+  std::optional<int64_t> max_steps, max_epochs, max_train_tokens;
   std::optional<recipe::Duration> max_time;
   int64_t nonfinite_patience = 0;
 
@@ -56,6 +56,8 @@ struct TrainOptions {
     using namespace recipe;
     field(max_steps, "max_steps", at_least(1), "optimizer steps after which training ends");
     field(max_epochs, "max_epochs", at_least(1), "epochs after which training ends");
+    field(max_train_tokens, "max_train_tokens", at_least(1),
+          "tokens after which training ends, rounded up to whole steps; only where there are tokens");
     field(max_time, "max_time", at_least(1), "training time, over all restarts, after which training ends");
     field(nonfinite_patience, "nonfinite_patience", at_least(0),
           "steps in a row with a non-finite loss or gradient that are skipped before the run ends as diverged");

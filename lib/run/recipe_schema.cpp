@@ -25,9 +25,7 @@ recipe::Schema make_schema() {
   recipe::Schema schema;
   schema.describe<RunOptions>("");
   schema.describe<InitOptions>("init");
-  schema.describe<Precision>("precision");
-  schema.preset("precision", "fp32", {{"params", "fp32"}});
-  schema.preset("precision", "fp64", {{"params", "fp64"}});
+  describe_precision(schema);
   for (const auto& [name, task] : tasks::registry().entries()) task.describe(schema, name);
   schema.describe<MethodChoice>("method");
   for (const auto& [name, method] : methods::registry().entries()) method.describe(schema, name);
@@ -41,7 +39,8 @@ recipe::Schema make_schema() {
   recipe::describe_sweep_and_report(schema);
 
   schema.section_doc("init", "where the weights start");
-  schema.section_doc("precision", "number types: a preset (fp32, fp64) or the mapping it stands for");
+  schema.section_doc("precision",
+                     "number types: a preset (fp32, tf32, fp64, bf16_mixed, bf16_pure) or the mapping it stands for");
   schema.section_doc("data", "what is learnt from");
   schema.section_doc("model", "the architecture; it never knows which method trains it");
   schema.section_doc("method", "how the linear maps of the model are parametrised and trained");

@@ -1,5 +1,7 @@
 #include "run/trainer.hpp"
 
+#include <cmath>
+
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "run/memory.hpp"
@@ -63,9 +65,16 @@ void Trainer::report_training() {
   status.loss_nats = last_.loss;
   status.lr = last_.rates.base;
   status.grad_norm = last_.gradient_norm;
-  if (seconds > 0)
+  const int64_t tokens_per_step = assembly.workload.step.tokens;
+  if (tokens_per_step > 0) {
+    status.tokens = state_.step * tokens_per_step;
+    status.ppl_token = std::exp(last_.loss);
+    if (seconds > 0)
+      status.tokens_per_s = static_cast<double>((state_.step - reported_step_) * tokens_per_step) / seconds;
+  } else if (seconds > 0) {
     status.epochs_per_s = static_cast<double>(state_.step - reported_step_) /
                           static_cast<double>(assembly.workload.step.per_epoch) / seconds;
+  }
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
   if (last_.rates.low_rank != last_.rates.base) status.more["optim/lr_low_rank"] = last_.rates.low_rank;
   parts_.journal.train(state_.step, journal_fields(status));

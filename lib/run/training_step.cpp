@@ -15,16 +15,31 @@ std::string blame(Assembly& assembly, const std::string& first_bad_gradient) {
   return "the gradient of '" + first_bad_gradient + "' is not finite";
 }
 
+/// Losses and gradients of all parts, summed and divided once; the mean loss.
+double accumulate_gradients(Assembly& assembly, int64_t step) {
+  const auto shape = assembly.task->step_shape(step);
+  nn::Pass pass{.training = true,
+                .seed = static_cast<uint64_t>(assembly.run.seed),
+                .step = step,
+                .loss_scale = shape.count > 0 ? 1 / shape.count : 1,
+                .compute = assembly.precision.compute_type()};
+  double sum = 0, count = shape.count;
+  for (int64_t part = 0; part < shape.parts; ++part) {
+    const nn::LossSum loss = assembly.task->loss(pass, part);
+    if (shape.count <= 0) count = loss.count;
+    (loss.sum / count).backward();
+    sum += loss.sum.item<double>();
+  }
+  return sum / count;
+}
+
 }  // namespace
 
 StepResult training_step(Assembly& assembly, int64_t step) {
   auto& optimizer = *assembly.optimizer;
   optimizer.zero_grad();
-  const nn::LossSum loss =
-      assembly.task->loss({.training = true, .seed = static_cast<uint64_t>(assembly.run.seed), .step = step});
-  (loss.sum / loss.count).backward();
   StepResult result;
-  result.loss = loss.sum.item<double>() / loss.count;
+  result.loss = accumulate_gradients(assembly, step);
 
   assembly.method->before_step(step, optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);

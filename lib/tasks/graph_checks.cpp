@@ -65,10 +65,20 @@ void check_loss(const Recipe& recipe, Diagnostics& diagnostics, data::GraphTask 
                       "use margin or " + own);
 }
 
+void check_precision(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("precision")) return;
+  const std::string params = recipe.text("precision.params"), compute = recipe.text("precision.compute");
+  if (params == "bf16" || compute != params)
+    diagnostics.error("E-precision", recipe.place("precision"),
+                      "graph tasks do not know weights in " + params + " with products in " + compute,
+                      "use precision: fp32 or fp64");
+}
+
 }  // namespace
 
 std::vector<nn::LinearSpec> check_graph_recipe(const Recipe& recipe, Diagnostics& diagnostics, data::GraphTask task) {
   check_loss(recipe, diagnostics, task);
+  check_precision(recipe, diagnostics);
   const auto features = check_data(recipe, diagnostics, task);
   if (!recipe.sound("model")) return {};
   const auto model = GraphRecipe::from(recipe).model;

@@ -13,7 +13,7 @@ class LinkPrediction final : public GraphTask {
  public:
   explicit LinkPrediction(const GraphRecipe& recipe);
 
-  nn::LossSum loss(const nn::Pass& pass) override;
+  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   Metrics evaluate(const std::string& split) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 

@@ -12,7 +12,7 @@ class NodeClassification final : public GraphTask {
   explicit NodeClassification(const GraphRecipe& recipe);
 
   std::vector<std::string> lorentz_parameters() const override { return {"decoder.cls"}; }
-  nn::LossSum loss(const nn::Pass& pass) override;
+  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   Metrics evaluate(const std::string& split) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 

@@ -17,6 +17,7 @@ namespace sst::tasks {
 struct TaskEntry {
   std::string doc;
   std::vector<std::string> metrics;  ///< what evaluate() computes; the first selects the best checkpoint
+  bool counts_tokens = false;        ///< an optimizer step sees a known number of tokens
   bool is_lorentz = false;           ///< the model lives on the hyperboloid
   bool has_points = false;           ///< it trains tensors whose rows are points of the hyperboloid
   /// Adds the keys of sections data, model and train that this task knows, valid only while `task` is `name`.

@@ -25,6 +25,12 @@ struct Workload {
   bool euclidean = true;
 };
 
+/// One optimizer step: parts whose losses and gradients add up.
+struct StepShape {
+  int64_t parts = 1;
+  double count = 0;  ///< what the summed loss is divided by; 0: the count of the only part
+};
+
 /// Data, model and metric together: something that can be trained. The constructor reads and checks the data; build()
 /// makes the model from whatever linear maps the factory hands out.
 class Task {
@@ -37,8 +43,10 @@ class Task {
   /// Names of the parameters whose rows are points of the hyperboloid.
   virtual std::vector<std::string> lorentz_parameters() const { return {}; }
 
-  /// The loss of one optimizer step, with a graph. `pass.step` decides every random choice.
-  virtual nn::LossSum loss(const nn::Pass& pass) = 0;
+  /// How the step is cut; called before its losses.
+  virtual StepShape step_shape(int64_t /*step*/) { return {}; }
+  /// The loss of one part of an optimizer step, with a graph. `pass.step` decides every random choice.
+  virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
   /// `split` is "valid" or "test".
   virtual Metrics evaluate(const std::string& split) = 0;
 
