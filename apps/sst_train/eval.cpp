@@ -74,7 +74,8 @@ Action add_eval(CLI::App& command) {
     for (const std::string& split : options->splits) {
       if (split != "valid" && split != "test")
         throw UserError("there is no split '" + split + "'", "use valid or test");
-      for (const auto& [name, value] : assembly.task->evaluate(split)) results[split + "/" + name] = value;
+      for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)))
+        results[split + "/" + name] = value;
     }
     nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", contents.step}};
     for (const auto& [name, value] : results) {

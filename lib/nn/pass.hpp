@@ -16,7 +16,7 @@ struct Pass {
   uint64_t seed = 0;
   int64_t step = 0;  ///< 0-based optimizer step
   /// Place in its step of the first sequence of this part, so that masks do not depend on how a step is cut.
-  int64_t first_sequence = 0;
+  int64_t first_row = 0;
   /// What the loss will be multiplied by before backward, for losses that make their gradients at once.
   double loss_scale = 1;
   /// Type of matrix products and attention; not given: that of the tensors.

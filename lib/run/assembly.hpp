@@ -35,6 +35,9 @@ struct Assembly {
   std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
 };
 
+/// How an assembled model is evaluated.
+inline nn::Pass evaluation_pass(const Assembly& assembly) { return {.compute = assembly.precision.compute_type()}; }
+
 /// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
 Assembly assemble(const recipe::Recipe& recipe);

@@ -276,7 +276,8 @@ std::map<std::string, double> Session::final_results(const CheckpointStore& stor
   assembly_.task->model().eval();
   std::map<std::string, double> results;
   for (const char* split : {"valid", "test"})
-    for (const auto& [name, value] : assembly_.task->evaluate(split)) results[std::string(split) + "/" + name] = value;
+    for (const auto& [name, value] : assembly_.task->evaluate(split, evaluation_pass(assembly_)))
+      results[std::string(split) + "/" + name] = value;
   return results;
 }
 

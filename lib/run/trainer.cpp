@@ -91,7 +91,7 @@ void Trainer::evaluate() {
     Evaluation evaluation;
     evaluation.step = state_.step;
     evaluation.split = split;
-    evaluation.metrics = assembly.task->evaluate(split);
+    evaluation.metrics = assembly.task->evaluate(split, evaluation_pass(assembly));
     evaluation.seconds = watch.seconds();
     times_.evaluation += evaluation.seconds;
 

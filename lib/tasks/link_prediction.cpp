@@ -53,11 +53,11 @@ nn::LossSum LinkPrediction::loss(const nn::Pass& pass, int64_t /*part*/) {
   return loss_of(nn::link_scores(h, train_), nn::link_scores(h, negatives));
 }
 
-Metrics LinkPrediction::evaluate(const std::string& split) {
+Metrics LinkPrediction::evaluate(const std::string& split, const nn::Pass& pass) {
   require(split == "valid" || split == "test", "no split '" + split + "'");
   const torch::NoGradGuard no_grad;
   const bool valid = split == "valid";
-  const torch::Tensor h = embed({});
+  const torch::Tensor h = embed(pass);
   const torch::Tensor positive = nn::link_scores(h, valid ? valid_ : test_).to(torch::kCPU).contiguous();
   const torch::Tensor negative =
       nn::link_scores(h, valid ? valid_negative_ : test_negative_).to(torch::kCPU).contiguous();

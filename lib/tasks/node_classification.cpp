@@ -42,11 +42,11 @@ nn::LossSum NodeClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
   return loss_of(classifier_->forward(h), train_);
 }
 
-Metrics NodeClassification::evaluate(const std::string& split) {
+Metrics NodeClassification::evaluate(const std::string& split, const nn::Pass& pass) {
   require(split == "valid" || split == "test", "no split '" + split + "'");
   const torch::NoGradGuard no_grad;
   const Part& part = split == "valid" ? valid_ : test_;
-  const torch::Tensor logits = classifier_->forward(embed({}).index_select(0, part.index));  // [part nodes, classes]
+  const torch::Tensor logits = classifier_->forward(embed(pass).index_select(0, part.index));  // [part nodes, classes]
   const nn::LossSum loss = loss_of(logits, part);
   const torch::Tensor predicted = logits.argmax(1).to(torch::kCPU).contiguous();
   const auto scores = metrics::classification_scores(

@@ -47,8 +47,8 @@ class Task {
   virtual StepShape step_shape(int64_t /*step*/) { return {}; }
   /// The loss of one part of an optimizer step, with a graph. `pass.step` decides every random choice.
   virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
-  /// `split` is "valid" or "test".
-  virtual Metrics evaluate(const std::string& split) = 0;
+  /// `split` is "valid" or "test"; `pass` is one of evaluation.
+  virtual Metrics evaluate(const std::string& split, const nn::Pass& pass) = 0;
 
   /// Lines for the table at the start, such as {"nodes", "2,708"}.
   virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;

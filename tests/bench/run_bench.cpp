@@ -30,8 +30,8 @@ void epoch(benchmark::State& state, const std::string& recipe, const std::vector
     int64_t step = 0;
     for (auto _ : state) {
       run::training_step(assembly, step++);
-      benchmark::DoNotOptimize(assembly.task->evaluate("valid"));
-      benchmark::DoNotOptimize(assembly.task->evaluate("test"));
+      benchmark::DoNotOptimize(assembly.task->evaluate("valid", run::evaluation_pass(assembly)));
+      benchmark::DoNotOptimize(assembly.task->evaluate("test", run::evaluation_pass(assembly)));
     }
   } catch (const Error& failure) {
     state.SkipWithError(failure.what());
