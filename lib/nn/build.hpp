@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct Build {
   /// The draws behind one initial tensor: a pure function of the seed and the tensor's full name.
   CounterRng init_rng(std::string_view tensor_name) const { return {seed, Stream::kInit, name_index(tensor_name)}; }
 };
+
+/// Asks for a map whose own initial weight is normal(0, deviation), as language models start.
+std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, double deviation);
 
 /// The linear maps that `make` asks its Build for, in that order; every tensor is on the meta device, which holds no
 /// numbers, so that the largest model costs nothing.

@@ -1,6 +1,9 @@
 #include "nn/linear.hpp"
 
+#include <set>
+
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "tensor/shape.hpp"
 
 namespace sst::nn {
@@ -41,8 +44,11 @@ void DenseLinear::set_dense_weight(const torch::Tensor& weight) {
   weight_.copy_(weight);
 }
 
-torch::Tensor DenseLinear::apply(const tensor::Rows& x, const Pass&) {
-  if (!x.is_sparse()) return torch::linear(x.dense(), weight_, bias());
+torch::Tensor DenseLinear::apply(const tensor::Rows& x, const Pass& pass) {
+  if (!x.is_sparse()) {
+    const torch::Tensor weight = compute_weight_.of(weight_, pass);
+    return torch::linear(in_compute_type(x.dense(), pass), weight, in_compute_type(bias(), pass));
+  }
   const torch::Tensor y = x.matmul(weight_.t());  // [rows, out]
   return bias().defined() ? y + bias() : y;
 }
@@ -71,6 +77,65 @@ std::vector<NamedTensor> stored_tensors(const torch::nn::Module& module) {
       tensors.push_back({prefix + buffer.key(), buffer.value()});
   });
   return tensors;
+}
+
+namespace {
+
+/// Calls visit(name, tensor, map or nullptr) for every tensor of dense_tensors(); a map's matrix comes undefined.
+template <class Visit>
+void walk_dense(const torch::nn::Module& module, const std::string& prefix, const Visit& visit) {
+  const auto* map = dynamic_cast<const LinearMap*>(&module);
+  if (map != nullptr) {
+    visit(prefix + "weight", torch::Tensor(), map);
+    if (map->bias().defined()) visit(prefix + "bias", map->bias(), nullptr);
+    return;
+  }
+  for (const auto& parameter : module.named_parameters(/*recurse=*/false))
+    visit(prefix + parameter.key(), parameter.value(), nullptr);
+  for (const auto& buffer : module.named_buffers(/*recurse=*/false))
+    visit(prefix + buffer.key(), buffer.value(), nullptr);
+  for (const auto& child : module.named_children()) walk_dense(*child.value(), prefix + child.key() + ".", visit);
+}
+
+}  // namespace
+
+std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  std::vector<NamedTensor> tensors;
+  walk_dense(module, "", [&](const std::string& name, const torch::Tensor& tensor, const LinearMap* map) {
+    tensors.push_back({name, map != nullptr ? map->dense_weight() : tensor.detach()});
+  });
+  return tensors;
+}
+
+void load_dense_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors) {
+  std::vector<std::string> faults;
+  std::set<std::string> known;
+  const auto each = [&](const auto& visit) {
+    walk_dense(module, "", [&](const std::string& name, const torch::Tensor& tensor, const LinearMap* map) {
+      const auto found = tensors.find(name);
+      visit(name, found == tensors.end() ? torch::Tensor() : found->second, tensor, const_cast<LinearMap*>(map));
+    });
+  };
+  each([&](const std::string& name, const torch::Tensor& value, const torch::Tensor& tensor, const LinearMap* map) {
+    known.insert(name);
+    const std::vector<int64_t> shape =
+        map != nullptr ? std::vector{map->spec().out, map->spec().in} : tensor.sizes().vec();
+    if (!value.defined())
+      faults.push_back("'" + name + "' is missing");
+    else if (value.sizes() != torch::IntArrayRef(shape))
+      faults.push_back("'" + name + "' has another shape");
+  });
+  for (const auto& [name, value] : tensors)
+    if (known.count(name) == 0) faults.push_back("'" + name + "' is unknown");
+  if (!faults.empty())
+    throw CheckpointError("the tensors do not fit the model: " + join(faults, ", "),
+                          "they must come from a model of the same family and sizes");
+  const torch::NoGradGuard no_grad;
+  each([](const std::string&, const torch::Tensor& value, torch::Tensor tensor, LinearMap* map) {
+    if (map != nullptr) return map->set_dense_weight(value);
+    tensor.copy_(value);
+  });
 }
 
 }  // namespace sst::nn

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "nn/compute.hpp"
 #include "nn/pass.hpp"
 #include "tensor/rows.hpp"
 
@@ -75,12 +77,14 @@ class DenseLinear final : public LinearMap {
   explicit DenseLinear(const LinearSpec& spec);
   torch::Tensor dense_weight() const override { return weight_.detach(); }
   void set_dense_weight(const torch::Tensor& weight) override;
+  const torch::Tensor& weight() const { return weight_; }  ///< the trained matrix itself
 
  protected:
   torch::Tensor apply(const tensor::Rows& x, const Pass& pass) override;
 
  private:
   torch::Tensor weight_;
+  ComputeCopy compute_weight_;
 };
 
 /// Makes a DenseLinear whatever is asked for.
@@ -92,5 +96,13 @@ std::vector<NamedTensor> trainable_tensors(const torch::nn::Module& module);
 
 /// Every tensor a checkpoint holds, named by its path in `module`: parameters and buffers.
 std::vector<NamedTensor> stored_tensors(const torch::nn::Module& module);
+
+/// Every tensor of the same module with plain matrices: each linear map gives `weight`, the product of whatever it holds,
+/// and `bias`. What leaves for other programs, and what averaging and merging work on.
+std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module);
+
+/// Gives the module the values of dense_tensors(); each linear map starts again from its matrix. All or nothing.
+///   throws  CheckpointError naming every tensor that is missing, unknown or of another shape
+void load_dense_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors);
 
 }  // namespace sst::nn

@@ -10,22 +10,31 @@
 
 namespace sst::nn {
 
-/// What a forward pass needs to know besides its input: whether it trains, and which numbers its dropout draws.
+/// What a forward pass needs to know besides its input: whether it trains, which numbers its dropout draws, and what it
+/// may trade for memory and speed.
 struct Pass {
   bool training = false;
   uint64_t seed = 0;
-  int64_t step = 0;  ///< 0-based optimizer step
-  /// Place in its step of the first sequence of this part, so that masks do not depend on how a step is cut.
-  int64_t first_row = 0;
+  int64_t step = 0;       ///< 0-based optimizer step
+  int64_t first_row = 0;  ///< index, in the step's whole batch, of the first sequence of this micro-batch
+
   /// What the loss will be multiplied by before backward, for losses that make their gradients at once.
   double loss_scale = 1;
-  /// Type of matrix products and attention; not given: that of the tensors.
-  std::optional<torch::ScalarType> compute = {};
+
+  /// Type in which linear maps and attention compute (mixed precision); not given: in the type of the weights.
+  std::optional<torch::ScalarType> compute = std::nullopt;
+  /// Keep only the inputs of a model's blocks for backward and compute what is inside them a second time.
+  bool recompute = false;
 
   /// The mask of one layer in one step: a pure function of (seed, step, layer), whatever else ran before.
-  CounterRng dropout_rng(std::string_view layer) const {
-    return {seed, Stream::kDropout, combine(static_cast<uint64_t>(step), name_index(layer))};
+  CounterRng dropout_rng(std::string_view layer) const { return {seed, Stream::kDropout, layer_index(layer)}; }
+  /// The mask of one sequence, by its index in the step's batch: it does not depend on how the batch was sliced.
+  CounterRng dropout_rng(std::string_view layer, int64_t row) const {
+    return {seed, Stream::kDropout, combine(layer_index(layer), static_cast<uint64_t>(row))};
   }
+
+ private:
+  uint64_t layer_index(std::string_view layer) const { return combine(static_cast<uint64_t>(step), name_index(layer)); }
 };
 
 }  // namespace sst::nn

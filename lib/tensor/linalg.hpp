@@ -12,7 +12,7 @@ struct ThinSvd {
 };
 
 /// Thin singular value decomposition of a [m, n], computed and returned in float32 or better, without a
-/// graph. Throws std::logic_error when `a` is not a matrix of finite numbers.
+/// graph. Throws std::logic_error when `a` is not a matrix of finite numbers. On the meta device it gives the shapes.
 ThinSvd thin_svd(const torch::Tensor& a);
 
 /// The `rank` leading triplets through a random range finder with two power iterations; with rank = min(m, n) it is the
