@@ -10,13 +10,13 @@ AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options,
       a_(register_parameter("lora_a", initial_a.detach().clone())),
       b_(register_parameter("lora_b", torch::zeros({spec.out, initial_a.size(0)}, base_.options()))) {}
 
-torch::Tensor AdapterLinear::apply(const tensor::Rows& x, const nn::Pass& pass) {
+torch::Tensor AdapterLinear::apply(const tensor::Rows& input, const nn::Pass& pass) {
+  const tensor::Rows x = nn::in_compute_type(input, pass);
   const tensor::Rows dropped =
       pass.training && dropout_ > 0 ? x.dropout(dropout_, pass.dropout_rng(spec().name + ".adapter")) : x;
-  torch::Tensor y = x.matmul(base_.t());  // [rows, out]
-  if (bias().defined()) y = y + bias();
-  const torch::Tensor inner = dropped.matmul(a_.t());                   // [rows, rank]
-  return torch::addmm(y, inner, b_.t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
+  const torch::Tensor y = nn::affine(x, compute_base_.of(base_, pass), nn::in_compute_type(bias(), pass));
+  const torch::Tensor inner = dropped.matmul(nn::in_compute_type(a_, pass).t());                   // [rows, rank]
+  return torch::addmm(y, inner, nn::in_compute_type(b_, pass).t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
 }
 
 torch::Tensor AdapterLinear::dense_weight() const {

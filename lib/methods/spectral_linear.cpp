@@ -29,6 +29,7 @@ struct Factors : torch::CustomClassHolder {
 
 /// y = ((x V) ∘ σ) Uᵀ + b, and its gradients row-major, without forming G = dyᵀ x (sst.md 2.5):
 ///     P = x V,  T = dy U,  dσ = Σ_rows P ∘ T,  du_i = dyᵀ P_i,  dv_i = xᵀ T_i  for active i,  dx = (T ∘ σ) Vᵀ.
+/// Products run in the type of x, u, v and sigma, gradients are handed back in that of the trained tensors.
 /// The enhanced gradient leaves out the factor σ_i that the true derivative of u_i and v_i has; it is not a derivative
 /// of the loss, hence the hand-written backward.
 class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
@@ -40,10 +41,11 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     const Tensor p = factors->x.times(v.t());  // [rows, k]
     const Tensor scaled = p * sigma;           // [rows, k]
     const bool has_bias = bias.numel() > 0;
-    const Tensor y = has_bias ? torch::addmm(bias, scaled, u) : scaled.mm(u);  // [rows, m]
+    const Tensor y = has_bias ? torch::addmm(bias.to(u.scalar_type()), scaled, u) : scaled.mm(u);  // [rows, m]
     context->save_for_backward({p, u, v, sigma});
     context->saved_data["factors"] = c10::IValue::make_capsule(factors);
     context->saved_data["rank"] = u_active.size(0);
+    context->saved_data["master"] = static_cast<int64_t>(u_active.scalar_type());
     context->saved_data["needs_x"] = x.numel() > 0 && x.requires_grad();
     context->saved_data["needs_bias"] = has_bias && bias.requires_grad();
     context->saved_data["needs_sigma"] = trained_sigma.requires_grad();
@@ -55,6 +57,7 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     const Tensor &p = saved[0], &u = saved[1], &v = saved[2], &sigma = saved[3];
     const auto factors = c10::static_intrusive_pointer_cast<Factors>(context->saved_data["factors"].toCapsule());
     const int64_t rank = context->saved_data["rank"].toInt();
+    const auto master = static_cast<torch::ScalarType>(context->saved_data["master"].toInt());
     const Tensor dy = gradients[0].contiguous();
 
     const Tensor t = dy.mm(u.t());           // [rows, k]
@@ -62,15 +65,16 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     Tensor t_active = t.narrow(1, 0, rank);  // [rows, r]
     Tensor dsigma;
     if (context->saved_data["needs_sigma"].toBool())
-      dsigma = factors->train_all_sigma ? (p * t).sum(0) : (p_active * t_active).sum(0);
+      dsigma =
+          factors->train_all_sigma ? (p * t).sum({0}, false, master) : (p_active * t_active).sum({0}, false, master);
     if (!factors->enhanced) {
       p_active = p_active * sigma.narrow(0, 0, rank);
       t_active = t_active * sigma.narrow(0, 0, rank);
     }
-    const Tensor du = p_active.t().mm(dy);                                                     // [r, m]
-    const Tensor dv = factors->x.transposed_times(t_active).t();                               // [r, n]
+    const Tensor du = p_active.t().mm(dy).to(master);                                          // [r, m]
+    const Tensor dv = factors->x.transposed_times(t_active).t().to(master);                    // [r, n]
     const Tensor dx = context->saved_data["needs_x"].toBool() ? (t * sigma).mm(v) : Tensor();  // [rows, n]
-    const Tensor dbias = context->saved_data["needs_bias"].toBool() ? dy.sum(0) : Tensor();
+    const Tensor dbias = context->saved_data["needs_bias"].toBool() ? dy.sum({0}, false, master) : Tensor();
     return {dx, du, dv, dsigma, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -186,18 +190,17 @@ void SpectralLinear::constrain() {
   normalise_rows_(v_active_.detach());
 }
 
-Tensor SpectralLinear::apply(const tensor::Rows& x, const nn::Pass&) {
-  if (options_.execution == Execution::kMaterialised) {
-    const Tensor y = x.matmul(materialised().t());
-    return bias().defined() ? y + bias() : y;
-  }
+Tensor SpectralLinear::apply(const tensor::Rows& input, const nn::Pass& pass) {
+  const tensor::Rows x = nn::in_compute_type(input, pass);
+  if (options_.execution == Execution::kMaterialised)
+    return nn::affine(x, compute_materialised_.of(materialised(), pass), nn::in_compute_type(bias(), pass));
   const Tensor none = sigma_.detach().narrow(0, 0, 0);  // a custom function takes no undefined tensors
   const Tensor& trained_sigma = options_.train_all_sigma ? sigma_ : sigma_active_;
-  Tensor y =
-      FactoredProduct::apply(x.is_sparse() ? none : x.dense(), u_active_, v_active_, trained_sigma,
-                             bias().defined() ? bias() : none, u_.detach(), v_.detach(), sigma_.detach(),
-                             c10::make_intrusive<Factors>(x, options_.enhanced_gradient, options_.train_all_sigma));
-  if (base_.defined()) y = y + x.matmul(base_.t());
+  Tensor y = FactoredProduct::apply(
+      x.is_sparse() ? none : x.dense(), u_active_, v_active_, trained_sigma, bias().defined() ? bias() : none,
+      compute_u_.of(u_.detach(), pass), compute_v_.of(v_.detach(), pass), nn::in_compute_type(sigma_.detach(), pass),
+      c10::make_intrusive<Factors>(x, options_.enhanced_gradient, options_.train_all_sigma));
+  if (base_.defined()) y = y + x.matmul(compute_base_.of(base_, pass).t());
   return y;
 }
 

@@ -45,12 +45,13 @@ void DenseLinear::set_dense_weight(const torch::Tensor& weight) {
 }
 
 torch::Tensor DenseLinear::apply(const tensor::Rows& x, const Pass& pass) {
-  if (!x.is_sparse()) {
-    const torch::Tensor weight = compute_weight_.of(weight_, pass);
-    return torch::linear(in_compute_type(x.dense(), pass), weight, in_compute_type(bias(), pass));
-  }
-  const torch::Tensor y = x.matmul(weight_.t());  // [rows, out]
-  return bias().defined() ? y + bias() : y;
+  return affine(in_compute_type(x, pass), compute_weight_.of(weight_, pass), in_compute_type(bias(), pass));
+}
+
+torch::Tensor affine(const tensor::Rows& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  if (!x.is_sparse()) return torch::linear(x.dense(), weight, bias);
+  const torch::Tensor y = x.matmul(weight.t());  // [rows, out]
+  return bias.defined() ? y + bias : y;
 }
 
 LinearFactory dense_factory() {

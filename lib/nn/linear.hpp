@@ -68,6 +68,9 @@ class LinearMap : public torch::nn::Module {
   torch::Tensor bias_;
 };
 
+/// x Wᵀ + b, differentiable: x [rows, in], W [out, in], b [out] or undefined → [rows, out].
+torch::Tensor affine(const tensor::Rows& x, const torch::Tensor& weight, const torch::Tensor& bias);
+
 /// How a model gets its linear maps. The model registers what comes back and never learns what it is.
 using LinearFactory = std::function<std::shared_ptr<LinearMap>(LinearSpec)>;
 

@@ -107,6 +107,35 @@ TEST_CASE("every method's layer applies the matrix it reports, before and while 
   }
 }
 
+TEST_CASE("every method multiplies in the type the pass asks for and keeps gradients in that of its weights",
+          "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit exact(name), mixed(name);
+  const nn::Pass half{.compute = torch::kBFloat16};
+  exact.step(0);
+  mixed.step(0);  // so that no factor is zero
+  exact.optimizer.zero_grad();
+  mixed.optimizer.zero_grad();
+  const Tensor reference = exact.first->forward(exact.x), ours = mixed.first->forward(mixed.x, half);
+  CHECK(ours.scalar_type() == torch::kBFloat16);
+  constexpr double kHalf = 0.03;  // bfloat16 rounds to 1 in 256, and a few roundings follow one another
+  CHECK(distance(ours.detach().to(torch::kFloat64), reference.detach()) < kHalf);
+  reference.square().sum().backward();
+  ours.to(torch::kFloat64).square().sum().backward();
+  exact.method->before_step(1, exact.optimizer);
+  mixed.method->before_step(1, mixed.optimizer);
+  for (size_t i = 0; i < exact.optimizer.parameters().size(); ++i) {
+    const auto &wanted = exact.optimizer.parameters()[i].tensor.grad(),
+               &got = mixed.optimizer.parameters()[i].tensor.grad();
+    CAPTURE(exact.optimizer.parameters()[i].name);
+    REQUIRE(wanted.defined() == got.defined());
+    if (!wanted.defined()) continue;
+    CHECK(got.scalar_type() == torch::kFloat64);
+    CHECK(distance(got, wanted) < kHalf);
+  }
+}
+
 TEST_CASE("every method starts from the initial matrix it was given", "[methods][contract]") {
   const auto name = any_method();
   CAPTURE(name);
