@@ -19,8 +19,8 @@ namespace sst::text {
 class Gpt2Bpe final : public Tokenizer {
  public:
   /// A folder with vocab.json and merges.txt.
-  ///   throws    DataError with file and line, unless the ids are 0 … n − 1, each once, all 256 bytes have one, and so
-  ///             do both sides and the result of each merge
+  ///   throws    DataError with file and place, unless the ids are 0 … n − 1, each once, and all 256 bytes and both
+  ///             sides and the result of each merge have one
   explicit Gpt2Bpe(const std::filesystem::path& folder);
 
   void encode(std::string_view text, std::vector<int32_t>& ids) const override;
