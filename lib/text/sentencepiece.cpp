@@ -1,0 +1,68 @@
+#include "text/sentencepiece.hpp"
+
+#include <fmt/format.h>
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/text.hpp"
+#include "text/token_texts.hpp"
+#include "text/utf8.hpp"
+#include "text/vocabulary_file.hpp"
+
+namespace sst::text {
+namespace {
+
+/// The model itself, or the only one in a folder.
+std::filesystem::path model_file(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  std::vector<std::string> models;
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    if (entry.path().extension() == ".model") models.push_back(entry.path().filename().string());
+  std::sort(models.begin(), models.end());
+  if (models.size() == 1) return path / models[0];
+  fail_in(path, models.empty() ? "this folder has no SentencePiece model (*.model)"
+                               : "this folder has several models, name one of them: " + join(models, ", "));
+}
+
+std::optional<int32_t> if_there(int id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); }
+
+}  // namespace
+
+SentencePiece::SentencePiece(const std::filesystem::path& model)
+    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
+  const std::filesystem::path path = model_file(model);
+  const std::string bytes = read_file(path);
+  const auto status = processor_->LoadFromSerializedProto(bytes);
+  if (!status.ok() || processor_->GetPieceSize() == 0)
+    fail_in(path, fmt::format("this is not a SentencePiece model{}{}", status.ok() ? "" : ": ", status.message()));
+  sha256_ = sha256_hex("sentencepiece " + sha256_hex(bytes));
+}
+
+SentencePiece::~SentencePiece() = default;
+
+void SentencePiece::encode(std::string_view text, std::vector<int32_t>& ids) const {
+  require_utf8(text);
+  std::vector<int> pieces;
+  const auto status = processor_->Encode(text, &pieces);
+  if (!status.ok()) throw DataError(fmt::format("SentencePiece cannot encode a text: {}", status.message()));
+  ids.insert(ids.end(), pieces.begin(), pieces.end());
+}
+
+std::string SentencePiece::decode(std::span<const int32_t> ids) const {
+  for (const int32_t id : ids) require_id(id, size());
+  std::string text;
+  const auto status = processor_->Decode(std::vector<int>(ids.begin(), ids.end()), &text);
+  if (!status.ok())
+    throw DataError(fmt::format("SentencePiece cannot decode {} ids: {}", ids.size(), status.message()));
+  return text;
+}
+
+int64_t SentencePiece::size() const { return processor_->GetPieceSize(); }
+std::optional<int32_t> SentencePiece::separator() const { return if_there(processor_->eos_id()); }
+std::optional<int32_t> SentencePiece::begin_of_sentence() const { return if_there(processor_->bos_id()); }
+std::optional<int32_t> SentencePiece::padding() const { return if_there(processor_->pad_id()); }
+
+}  // namespace sst::text

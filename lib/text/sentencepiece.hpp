@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.hpp"
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
+
+namespace sst::text {
+
+/// A SentencePiece model (Kudo and Richardson 2018) of any type, with the normaliser that it carries. The separator is
+/// its end-of-sentence id. Without byte fallback a run of unknown characters becomes `<unk>`.
+class SentencePiece final : public Tokenizer {
+ public:
+  /// A model file, or a folder with one file *.model.
+  ///   throws    DataError with path and reason
+  explicit SentencePiece(const std::filesystem::path& model);
+  ~SentencePiece() override;
+
+  void encode(std::string_view text, std::vector<int32_t>& ids) const override;
+  /// Control pieces such as `</s>` stand for nothing, `<unk>` for " ⁇ ".
+  std::string decode(std::span<const int32_t> ids) const override;
+
+  int64_t size() const override;
+  std::optional<int32_t> separator() const override;
+  std::string sha256() const override { return sha256_; }
+
+  std::optional<int32_t> begin_of_sentence() const;
+  std::optional<int32_t> padding() const;
+
+ private:
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::string sha256_;
+};
+
+}  // namespace sst::text

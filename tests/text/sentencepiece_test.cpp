@@ -1,0 +1,129 @@
+#include "text/sentencepiece.hpp"
+
+#include "core/error.hpp"
+#include "core/seeds.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/text/text_vectors.hpp"
+#include "text/sentencepiece_training.hpp"
+
+using namespace sst::text;
+using namespace sst::testing;
+using sst::UserError;
+
+namespace {
+
+/// Sentences of made words, some of them frequent.
+NextSentence made_sentences(int count) {
+  const auto rng = std::make_shared<sst::CounterRng>(1, sst::Stream::kData);
+  const auto left = std::make_shared<int>(count);
+  return [rng, left](std::string& sentence) {
+    sentence.clear();
+    for (uint64_t words = 3 + rng->below(8); words > 0; --words) {
+      const uint64_t word = rng->below(1 + rng->below(60));
+      sentence +=
+          std::string(sentence.empty() ? "" : " ") + "bcdfg"[word % 5] + "aeiou"[word / 5 % 5] + "lmnrs"[word % 4];
+      if (word % 3 == 0) sentence += "ung";
+    }
+    return (*left)-- > 0;
+  };
+}
+
+TokenizerOptions trained(const std::string& algorithm, int64_t pieces) {
+  TokenizerOptions options;
+  options.type = "sentencepiece";
+  options.algorithm = algorithm;
+  options.vocab_size = pieces;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("every SentencePiece vector comes out for all four models", "[text]") {
+  const auto vectors = text_vectors("sentencepiece_vectors.json");
+  if (!vectors) return;
+  const std::pair<std::string, std::string> models[] = {{"unigram_8k", "spm_unigram_8k"},
+                                                        {"bpe_8k", "spm_bpe_8k"},
+                                                        {"t5", "t5/spiece.model"},
+                                                        {"mistral_v1", "mistral_v1/tokenizer.model"}};
+  for (const auto& [name, file] : models) {
+    const auto path = shared_file("data/tokenizers/" + file);
+    if (!path) continue;
+    const SentencePiece tokenizer(*path);
+    const auto& facts = vectors->at("models").at(name);
+    CHECK(tokenizer.size() == facts.at("pieces"));
+    CHECK(tokenizer.separator() == facts.at("eos").get<int32_t>());
+    CHECK(tokenizer.begin_of_sentence().value_or(-1) == facts.at("bos"));
+    CHECK(tokenizer.padding().value_or(-1) == facts.at("pad"));
+    for (const auto& entry : vectors->at("encode")) {
+      INFO(name << " " << entry.at("name"));
+      const auto& expected = entry.at(name);
+      const std::string text = from_hex(entry.at("utf8_hex"));
+      CHECK(encoded(tokenizer, text) == expected.at("ids").get<Ids>());
+      CHECK(tokenizer.decode(expected.at("ids").get<Ids>()) == expected.at("decoded").get<std::string>());
+    }
+    CHECK_THROWS_AS(tokenizer.decode(Ids{static_cast<int32_t>(tokenizer.size())}), sst::DataError);
+    CHECK_THROWS_AS(tokenizer.decode(Ids{-1}), sst::DataError);
+    CHECK_THROWS_AS(encoded(tokenizer, "caf\xE9"), sst::DataError);
+  }
+}
+
+TEST_CASE("what is no SentencePiece model is refused with its path", "[text]") {
+  const TemporaryFolder folder;
+  CHECK_THAT(data_error([&] { SentencePiece{folder / "none.model"}; }), ContainsSubstring("none.model"));
+  CHECK_THAT(data_error([&] { SentencePiece{folder.path()}; }), ContainsSubstring("no SentencePiece model"));
+  for (const std::string bytes : {"", "garbage", "\x0A\xFF\xFF\xFF\xFF\x0F"}) {
+    write_text(folder / "a.model", bytes);
+    CHECK_THAT(data_error([&] { SentencePiece{folder.path()}; }),
+               ContainsSubstring("a.model: this is not a SentencePiece model"));
+  }
+  write_text(folder / "b.model", "");
+  CHECK_THAT(data_error([&] { SentencePiece{folder.path()}; }), ContainsSubstring("several models"));
+}
+
+TEST_CASE("a model of either algorithm is trained to the same bytes twice, and reads what it learnt from", "[text]") {
+  const TemporaryFolder folder;
+  for (const std::string algorithm : {"bpe", "unigram"}) {
+    const TokenizerOptions options = trained(algorithm, 60);
+    train_sentencepiece(options, made_sentences(500), folder / "a.model");
+    train_sentencepiece(options, made_sentences(500), folder / "b.model");
+    CHECK(sst::read_file(folder / "a.model") == sst::read_file(folder / "b.model"));
+    const SentencePiece tokenizer(folder / "a.model");
+    CHECK(tokenizer.size() == 60);
+    CHECK(tokenizer.separator() == 2);
+    CHECK(tokenizer.begin_of_sentence() == 1);
+    CHECK(tokenizer.padding() == 3);
+    const NextSentence sentences = made_sentences(20);
+    for (std::string sentence; sentences(sentence);) CHECK(tokenizer.decode(encoded(tokenizer, sentence)) == sentence);
+  }
+}
+
+TEST_CASE("training says what is wrong and leaves no file", "[text]") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.model";
+  CHECK_THROWS_AS(train_sentencepiece({}, made_sentences(10), path), UserError);
+  CHECK_THROWS_WITH(train_sentencepiece(trained("bpe", 8000), made_sentences(10), path),
+                    ContainsSubstring("8000 pieces"));
+  CHECK_THROWS_WITH(train_sentencepiece(trained("bpe", 3), made_sentences(10), path), ContainsSubstring("3 pieces"));
+  CHECK_THROWS_WITH(train_sentencepiece(
+                        trained("unigram", 60), [](std::string&) { return false; }, path),
+                    ContainsSubstring("60 pieces"));
+  int count = 0;
+  const NextSentence one_bad = [&](std::string& sentence) { return sentence = "ab\xFF", ++count < 3; };
+  CHECK_THAT(data_error([&] { train_sentencepiece(trained("bpe", 60), one_bad, path); }),
+             ContainsSubstring("sentence 1: the text is not UTF-8: byte 2"));
+  CHECK_THAT(data_error([&] { train_sentencepiece(trained("bpe", 60), lines_of({folder / "none.txt"}), path); }),
+             ContainsSubstring("none.txt"));
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("lines of several files follow each other, empty ones too", "[text]") {
+  const TemporaryFolder folder;
+  write_text(folder / "a", "one\n\ntwo");
+  write_text(folder / "b", "");
+  write_text(folder / "c", "three\n");
+  std::vector<std::string> lines;
+  const NextSentence next = lines_of({folder / "a", folder / "b", folder / "c"});
+  for (std::string line; next(line);) lines.push_back(line);
+  CHECK(lines == std::vector<std::string>{"one", "", "two", "three"});
+}
