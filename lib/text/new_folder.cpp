@@ -1,0 +1,86 @@
+#include "text/new_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/fault.hpp"
+#include "core/file.hpp"
+
+namespace sst::text {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail_folder(const fs::path& path, const std::string& reason) {
+  throw ResourceError("cannot make the folder '" + path.string() + "': " + reason);
+}
+
+/// Whether the open folder is the one that the path names now; its last owner may have renamed it.
+bool is_same_folder(int descriptor, const fs::path& path) {
+  struct stat open {
+  }, named{};
+  return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+         open.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+NewFolder::NewFolder(fs::path folder) : folder_(folder.lexically_normal()) {
+  if (!folder_.has_filename()) folder_ = folder_.parent_path();
+  temporary_ = folder_.string() + ".tmp";
+  lock();
+  try {
+    if (fs::exists(folder_) && !fs::is_empty(folder_))
+      throw DataError("the folder '" + folder_.string() + "' exists and holds other files",
+                      "name a new folder in data.prepared_dir, or empty this one");
+    for (const auto& entry : fs::directory_iterator(temporary_)) fs::remove_all(entry.path());  // of a killed process
+  } catch (const fs::filesystem_error& error) {
+    ::close(descriptor_);
+    fail_folder(folder_, error.code().message());
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+void NewFolder::lock() {
+  do {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    std::error_code error;
+    fs::create_directories(temporary_, error);
+    if (error) fail_folder(temporary_, error.message());
+    descriptor_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor_ < 0) fail_folder(temporary_, std::strerror(errno));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+      continue;  // some file systems know no locks
+    ::close(descriptor_);
+    throw UserError("another process is preparing '" + folder_.string() + "'", "wait for it, then run this again");
+  } while (!is_same_folder(descriptor_, temporary_));
+}
+
+NewFolder::~NewFolder() {
+  if (descriptor_ < 0) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+  ::close(descriptor_);
+}
+
+void NewFolder::publish() {
+  sync_folder(temporary_);
+  fault_point("folder.rename");
+  std::error_code error;
+  fs::rename(temporary_, folder_, error);
+  if (error) fail_folder(folder_, error.message());
+  ::close(std::exchange(descriptor_, -1));
+  sync_folder(folder_.has_parent_path() ? folder_.parent_path() : ".");
+}
+
+}  // namespace sst::text

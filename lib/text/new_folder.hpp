@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+
+namespace sst::text {
+
+/// A folder that appears whole or not at all: it is filled under another name, FOLDER.tmp, and renamed at the end. What a
+/// killed process left there is removed.
+class NewFolder {
+ public:
+  /// Throws UserError while another process fills it, DataError when `folder` holds something already, ResourceError when
+  /// the disk refuses.
+  explicit NewFolder(std::filesystem::path folder);
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder();  ///< without publish(): removes what was written
+
+  const std::filesystem::path& path() const { return temporary_; }  ///< where to write
+  void publish();
+
+ private:
+  void lock();
+
+  std::filesystem::path folder_, temporary_;
+  int descriptor_ = -1;  ///< the temporary folder, locked
+};
+
+}  // namespace sst::text
