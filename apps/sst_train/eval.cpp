@@ -10,6 +10,7 @@
 #include "run/checkpoint_store.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/snapshot.hpp"
+#include "tasks/registry.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
@@ -46,12 +47,12 @@ struct Requirement {
 Action add_eval(CLI::App& command) {
   struct Options {
     std::string path, which = "best";
-    std::vector<std::string> splits = {"test"}, requirements;
+    std::vector<std::string> splits, requirements;
   };
   const auto options = std::make_shared<Options>();
   command.description("metrics of a checkpoint on a split");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
-  command.add_option("--split", options->splits, "valid or test")->type_name("SPLIT");
+  command.add_option("--split", options->splits, "valid or test; default: test where the task has one")->type_name("SPLIT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   command.add_option("--require", options->requirements, "exit 10 unless it holds, such as 'test/f1>=0.8'")
       ->type_name("CONDITION");
@@ -70,6 +71,8 @@ Action add_eval(CLI::App& command) {
     run::restore_model(contents.model, assembly.task->model());
     assembly.task->model().eval();
 
+    if (options->splits.empty())
+      options->splits = {tasks::registry().at(assembly.run.task).has_test ? "test" : "valid"};
     std::map<std::string, double> results;
     for (const std::string& split : options->splits) {
       if (split != "valid" && split != "test")

@@ -36,6 +36,11 @@ const std::vector<Verb>& verbs();
 
 Action add_train(CLI::App& command);
 Action add_eval(CLI::App& command);
+Action add_generate(CLI::App& command);
+Action add_score(CLI::App& command);
+Action add_prepare(CLI::App& command);
+Action add_export(CLI::App& command);
+Action add_import(CLI::App& command);
 Action add_validate(CLI::App& command);
 Action add_show(CLI::App& command);
 Action add_schema(CLI::App& command);

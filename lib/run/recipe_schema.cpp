@@ -42,6 +42,7 @@ recipe::Schema make_schema() {
   schema.section_doc("precision",
                      "number types: a preset (fp32, tf32, fp64, bf16_mixed, bf16_pure) or the mapping it stands for");
   schema.section_doc("data", "what is learnt from");
+  schema.section_doc("tokenizer", "how text becomes ids and ids become text");
   schema.section_doc("model", "the architecture; it never knows which method trains it");
   schema.section_doc("method", "how the linear maps of the model are parametrised and trained");
   schema.section_doc("optim", "the update rule; lr is the peak rate that is really applied");

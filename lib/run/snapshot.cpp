@@ -5,9 +5,11 @@
 
 #include "core/error.hpp"
 #include "core/version.hpp"
+#include "methods/registry.hpp"
 #include "recipe/load.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/recipe_schema.hpp"
+#include "tasks/registry.hpp"
 
 namespace sst::run {
 namespace {
@@ -17,12 +19,6 @@ tensor::NamedTensors cloned(const std::map<std::string, torch::Tensor>& tensors)
   for (const auto& [name, tensor] : tensors)
     copies[name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   return copies;
-}
-
-bool belongs_to_a_map(torch::nn::Module& model, const std::string& tensor_name) {
-  const std::string owner = tensor_name.substr(0, tensor_name.rfind('.'));
-  const auto modules = model.named_modules();
-  return modules.contains(owner) && dynamic_cast<const nn::LinearMap*>(modules[owner].get()) != nullptr;
 }
 
 }  // namespace
@@ -68,38 +64,25 @@ void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model
   for (const auto& [name, tensor] : stored) tensor.detach().copy_(tensors.at(name));
 }
 
-void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {
-  // The other run's model is rebuilt with its own method, so that its maps can say which matrix they apply.
-  const auto folder = find_checkpoint(run_or_checkpoint);
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load) {
   const auto contents = load_checkpoint(folder);
   recipe::Diagnostics diagnostics;
-  const auto recipe =
-      recipe::load_text(contents.recipe_yaml, (folder / "recipe.yaml").string(), {}, recipe_schema(), diagnostics);
+  auto recipe =
+      recipe::load_text(contents.recipe_yaml, (folder / "recipe.yaml").string(), load, recipe_schema(), diagnostics);
   diagnostics.throw_if_errors();
-  const Assembly other = assemble(recipe);
-  restore_model(contents.model, other.task->model());
+  // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
+  const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
+  const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
+  task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
+               .tensors = recipe.read<Precision>("precision").dtype()});
+  restore_model(contents.model, task->model());
+  TrainedTensors trained{.recipe = std::move(recipe), .step = contents.step, .tensors = {}};
+  for (auto& [name, tensor] : nn::dense_tensors(task->model())) trained.tensors.emplace(name, tensor);
+  return trained;
+}
 
-  const torch::NoGradGuard no_grad;
-  const auto theirs = other.task->model().named_modules();
-  for (const auto& item : assembly.task->model().named_modules()) {
-    auto* map = dynamic_cast<nn::LinearMap*>(item.value().get());
-    const auto* twin = theirs.contains(item.key()) ? dynamic_cast<nn::LinearMap*>(theirs[item.key()].get()) : nullptr;
-    if (map == nullptr) continue;
-    if (twin == nullptr || twin->spec().in != map->spec().in || twin->spec().out != map->spec().out)
-      throw CheckpointError("'" + folder.string() + "' has no linear map '" + item.key() + "' of this shape",
-                            "init.from needs a model of the same architecture");
-    map->set_dense_weight(twin->dense_weight());
-    if (map->bias().defined() && twin->bias().defined()) map->bias().detach().copy_(twin->bias());
-  }
-  const auto tensors = contents.model;
-  for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model())) {
-    if (belongs_to_a_map(assembly.task->model(), name)) continue;
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.sizes() != tensor.sizes())
-      throw CheckpointError("'" + folder.string() + "' has no tensor '" + name + "' of this shape",
-                            "init.from needs a model of the same architecture");
-    tensor.detach().copy_(found->second);
-  }
+void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {
+  nn::load_dense_tensors(assembly.task->model(), trained_tensors(find_checkpoint(run_or_checkpoint)).tensors);
 }
 
 TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "recipe/load.hpp"
 #include "recipe/recipe.hpp"
 #include "run/assembly.hpp"
 #include "run/best_tracker.hpp"
@@ -24,9 +25,19 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
 ///   throws    CheckpointError naming the first tensor or key that is missing, unknown or of another shape
 TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best);
 
+/// A trained model with plain matrices, whatever method trained it.
+struct TrainedTensors {
+  recipe::Recipe recipe;
+  int64_t step = 0;
+  std::map<std::string, torch::Tensor> tensors;  ///< as nn::dense_tensors()
+};
+
+/// What the checkpoint in `folder` holds.
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {});
+
 /// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
 /// whatever method trained it; every other tensor is copied.
-///   throws    CheckpointError naming the first tensor that is missing or of another shape
+///   throws    CheckpointError naming every tensor that is missing or of another shape
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
 
 /// The model's tensors alone, for evaluation.

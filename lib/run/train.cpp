@@ -275,9 +275,11 @@ std::map<std::string, double> Session::final_results(const CheckpointStore& stor
   restore_model(store.load("best").model, assembly_.task->model());
   assembly_.task->model().eval();
   std::map<std::string, double> results;
-  for (const char* split : {"valid", "test"})
+  std::vector<std::string> splits = {"valid"};
+  if (tasks::registry().at(assembly_.run.task).has_test) splits.emplace_back("test");
+  for (const std::string& split : splits)
     for (const auto& [name, value] : assembly_.task->evaluate(split, evaluation_pass(assembly_)))
-      results[std::string(split) + "/" + name] = value;
+      results[split + "/" + name] = value;
   return results;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tasks/graph_checks.hpp"
+#include "tasks/language_modeling.hpp"
 #include "tasks/link_prediction.hpp"
 #include "tasks/node_classification.hpp"
 
@@ -40,11 +41,33 @@ TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<
           }};
 }
 
+TaskEntry language_entry() {
+  return {.doc = "the next token of a text",
+          .metrics = {"loss", "ppl_token", "bits_per_byte"},
+          .has_test = false,
+          .counts_tokens = true,
+          .describe =
+              [](recipe::Schema& schema, const std::string& name) {
+                const auto when = recipe::only_when("task", {name});
+                schema.describe<data::LanguageDataOptions>("data", when);
+                schema.describe<text::TokenizerOptions>("tokenizer", when);
+                schema.describe<models::LanguageModelOptions>("model", when);
+                schema.describe<VocabularyOptions>("model", when);
+                schema.describe<LanguageStepOptions>("train", when);
+                schema.describe<LanguageEvalOptions>("eval", when);
+              },
+          .check = check_language_recipe,
+          .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
+            return std::make_unique<LanguageModeling>(LanguageRecipe::from(recipe));
+          }};
+}
+
 }  // namespace
 
 const Registry<TaskEntry>& registry() {
   static const Registry<TaskEntry> tasks = [] {
     Registry<TaskEntry> list("task");
+    list.add("language_modeling", language_entry());
     list.add("node_classification", graph_entry<NodeClassification>("which class a node of a graph belongs to",
                                                                     data::GraphTask::kNodeClassification,
                                                                     {"f1", "accuracy", "f1_macro", "loss"}));

@@ -17,6 +17,7 @@ namespace sst::tasks {
 struct TaskEntry {
   std::string doc;
   std::vector<std::string> metrics;  ///< what evaluate() computes; the first selects the best checkpoint
+  bool has_test = true;              ///< there is a test split beside valid
   bool counts_tokens = false;        ///< an optimizer step sees a known number of tokens
   bool is_lorentz = false;           ///< the model lives on the hyperboloid
   bool has_points = false;           ///< it trains tensors whose rows are points of the hyperboloid

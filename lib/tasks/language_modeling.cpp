@@ -1,0 +1,168 @@
+#include "tasks/language_modeling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "core/text.hpp"
+#include "models/registry.hpp"
+#include "nn/token_loss.hpp"
+
+namespace sst::tasks {
+namespace {
+
+/// Raw text up to this size is prepared by `train` itself; more deserves its own step, with its own progress.
+constexpr int64_t kSmallCorpusBytes = int64_t{512} << 20;
+
+}  // namespace
+
+LanguageModeling::LanguageModeling(LanguageRecipe recipe)
+    : recipe_(std::move(recipe)),
+      tokenizer_(recipe_.open_or_train_tokenizer()),
+      config_(recipe_.config(*tokenizer_)) {}
+
+const data::LanguageData& LanguageModeling::data() const {
+  if (data_) return *data_;
+  const bool is_raw = recipe_.data.format == "text" || recipe_.data.format == "jsonl";
+  if (is_raw && data::corpus_bytes(recipe_.data, recipe_.data_root) <= kSmallCorpusBytes)
+    data::prepare_language_data(recipe_.data, recipe_.data_root, *tokenizer_);
+  data_ = data::load_language_data(recipe_.data, recipe_.data_root, *tokenizer_);
+  return *data_;
+}
+
+Workload LanguageModeling::workload() const {
+  const int64_t sequences = recipe_.sequences_per_step(), per_epoch = data().train.size() / sequences;
+  if (per_epoch < 1)
+    throw DataError(fmt::format("the training text has {} sequences of {} tokens, but a step takes {}",
+                                data().train.size(), recipe_.data.seq_len, sequences),
+                    "lower train.global_batch_tokens, or give more text");
+  return {.hidden_size = config_.hidden_size,
+          .rows_per_step = recipe_.step.global_batch_tokens,
+          .step = {.per_epoch = per_epoch, .tokens = recipe_.step.global_batch_tokens},
+          .euclidean = true};
+}
+
+void LanguageModeling::build(const nn::Build& build) {
+  device_ = build.tensors.device();
+  model_ = models::make_language_model(config_, build);
+}
+
+/// The largest divisor of the step's sequences that the recipe or the memory allows.
+int64_t LanguageModeling::micro_batch() const {
+  if (micro_batch_ > 0) return micro_batch_;
+  const int64_t sequences = recipe_.sequences_per_step();
+  const auto fits = static_cast<int64_t>(0.5 * static_cast<double>(available_memory_bytes()) / bytes_per_sequence());
+  micro_batch_ = std::clamp<int64_t>(recipe_.step.micro_batch.value.value_or(fits), 1, sequences);
+  while (sequences % micro_batch_ != 0) --micro_batch_;
+  return micro_batch_;
+}
+
+/// Rough bytes that one sequence keeps for backward: per token and block the inputs of its maps, norms and attention.
+double LanguageModeling::bytes_per_sequence() const {
+  const auto& c = config_;
+  const double per_block = recipe_.step.recompute == "blocks"
+                               ? static_cast<double>(c.hidden_size)
+                               : 8 * static_cast<double>(c.hidden_size) + 3 * static_cast<double>(c.ffn_size);
+  const double ends = 4 * static_cast<double>(c.hidden_size + c.embedding_size);
+  return 4 * static_cast<double>(recipe_.data.seq_len) * (per_block * static_cast<double>(c.num_layers) + ends);
+}
+
+double LanguageModeling::activation_bytes() const {
+  return bytes_per_sequence() * static_cast<double>(micro_batch());
+}
+
+StepShape LanguageModeling::step_shape(int64_t step) {
+  const int64_t sequences = recipe_.sequences_per_step();
+  const auto& train = data().train;
+  step_batch_ = train.batch(train.samples(recipe_.seed, step * sequences, sequences));
+  return {.parts = sequences / micro_batch(),
+          .count = (step_batch_.targets != data::kIgnoredTarget).sum().item<double>()};
+}
+
+nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) {
+  const torch::Tensor hidden = model_->hidden(batch.inputs.to(device_), pass);  // [batch, time, dim]
+  const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), targets = batch.targets.to(device_).view({-1});
+  if (const torch::Tensor weight = model_->output_weight(); weight.defined())
+    return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale});
+  // A method holds the output layer as something else than one matrix.
+  const torch::Tensor logits = model_->logits(rows, pass).to(torch::kFloat32);
+  return {torch::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum, data::kIgnoredTarget),
+          (targets != data::kIgnoredTarget).sum().item<double>()};
+}
+
+nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
+  nn::Pass mine = pass;
+  mine.first_row = part * micro_batch();
+  mine.recompute = recipe_.step.recompute == "blocks";
+  return loss_of({.inputs = step_batch_.inputs.narrow(0, mine.first_row, micro_batch()),
+                  .targets = step_batch_.targets.narrow(0, mine.first_row, micro_batch())},
+                 mine);
+}
+
+Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass) {
+  if (split != "valid") throw UserError("language models have no split '" + split + "'", "use valid");
+  if (!data().valid)
+    throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
+  const torch::NoGradGuard no_grad;
+  const auto& dataset = *data().valid;
+  int64_t sequences = dataset.size();
+  if (recipe_.eval.max_batches)
+    sequences = std::min(sequences, *recipe_.eval.max_batches * recipe_.sequences_per_step());
+  double sum = 0, count = 0;
+  for (int64_t first = 0; first < sequences; first += micro_batch()) {
+    std::vector<int64_t> chosen(static_cast<size_t>(std::min(micro_batch(), sequences - first)));
+    std::iota(chosen.begin(), chosen.end(), first);
+    const nn::LossSum loss = loss_of(dataset.batch(chosen), pass);
+    sum += loss.sum.item<double>();
+    count += loss.count;
+  }
+  Metrics metrics = {{"loss", sum / count}, {"ppl_token", std::exp(sum / count)}};
+  if (data().valid_text_bytes) {
+    const double bytes_per_token =
+        static_cast<double>(*data().valid_text_bytes) / static_cast<double>(dataset.tokens());
+    metrics["bits_per_byte"] = sum / count / bytes_per_token / std::numbers::ln2;
+  }
+  return metrics;
+}
+
+std::vector<std::pair<std::string, std::string>> LanguageModeling::facts() const {
+  const auto& train = data().train;
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"model", fmt::format("{}, {} blocks of width {}", config_.family, config_.num_layers, config_.hidden_size)},
+      {"vocabulary", with_thousands(tokenizer_->size()) + " ids, " + with_thousands(config_.vocab_size) + " rows"},
+      {"train", with_thousands(train.tokens()) + " tokens, " + with_thousands(train.size()) + " sequences of " +
+                    std::to_string(recipe_.data.seq_len)}};
+  if (data().valid) {
+    std::string text = with_thousands(data().valid->tokens()) + " tokens";
+    if (recipe_.eval.max_batches)
+      text += fmt::format(", of which {} batches are evaluated", *recipe_.eval.max_batches);
+    lines.emplace_back("valid", text);
+  }
+  lines.emplace_back("step", fmt::format("{} sequences, {} at a time", recipe_.sequences_per_step(), micro_batch()));
+  return lines;
+}
+
+std::vector<int32_t> LanguageModeling::text_start() const {
+  if (config_.family == "opt" && tokenizer_->separator()) return {*tokenizer_->separator()};
+  return {};
+}
+
+std::map<std::string, std::filesystem::path> LanguageModeling::tokenizer_files() const {
+  namespace fs = std::filesystem;
+  std::map<std::string, fs::path> files;
+  const fs::path model = recipe_.tokenizer_path();
+  if (recipe_.tokenizer.type == "gpt2_bpe") {
+    for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
+      if (fs::exists(model / name)) files[name] = model / name;
+  } else if (recipe_.tokenizer.type == "sentencepiece") {
+    files["tokenizer.model"] = model;
+  }
+  return files;
+}
+
+}  // namespace sst::tasks

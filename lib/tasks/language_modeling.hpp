@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/language_data.hpp"
+#include "models/language_model.hpp"
+#include "tasks/language_recipe.hpp"
+#include "tasks/task.hpp"
+
+namespace sst::tasks {
+
+/// Language modelling: predict the next token of packed text. A step's sequences are a fixed list, a pure function of
+/// (seed, step); micro-batches only slice it, so that they change nothing but memory and speed.
+class LanguageModeling final : public Task {
+ public:
+  /// Opens the tokenizer; the data are opened when they are first asked for, so that a trained model is usable without.
+  explicit LanguageModeling(LanguageRecipe recipe);
+
+  Workload workload() const override;
+  void build(const nn::Build& build) override;
+  torch::nn::Module& model() override { return *model_; }
+
+  StepShape step_shape(int64_t step) override;
+  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  /// "loss" in nats per token, "ppl_token", and "bits_per_byte" of the text where its size is known.
+  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+
+  std::vector<std::pair<std::string, std::string>> facts() const override;
+  std::string data_sha256() const override { return data().sha256; }
+  double activation_bytes() const override;
+
+  models::LanguageModel& language_model() { return *model_; }
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// Ids that stand in front of every text: OPT's `</s>`.
+  std::vector<int32_t> text_start() const;
+  /// Name in a Hugging Face folder → file, for what the tokenizer was read from.
+  std::map<std::string, std::filesystem::path> tokenizer_files() const;
+
+ private:
+  const data::LanguageData& data() const;
+  int64_t micro_batch() const;
+  double bytes_per_sequence() const;
+  nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass);
+
+  LanguageRecipe recipe_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  models::LanguageModelConfig config_;
+  mutable std::optional<data::LanguageData> data_;
+  mutable int64_t micro_batch_ = 0;
+  std::shared_ptr<models::LanguageModel> model_;
+  torch::Device device_ = torch::kCPU;
+  data::TokenBatch step_batch_;  ///< all sequences of the current step
+};
+
+}  // namespace sst::tasks

@@ -1,0 +1,204 @@
+#include "tasks/language_recipe.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "models/registry.hpp"
+#include "tasks/graph_task.hpp"
+#include "text/characters.hpp"
+#include "text/corpus.hpp"
+#include "text/sentencepiece_training.hpp"
+
+namespace sst::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+using recipe::Diagnostics;
+using recipe::Recipe;
+
+bool is_trained_here(const text::TokenizerOptions& tokenizer) {
+  return !tokenizer.model && (tokenizer.type == "sentencepiece" || tokenizer.type == "characters");
+}
+
+std::vector<fs::path> training_files(const LanguageRecipe& recipe) {
+  std::vector<std::string> patterns;
+  for (const auto& path : recipe.data.train.values) patterns.push_back(path.text);
+  return text::corpus_files(patterns, recipe.data_root);
+}
+
+/// Where a tokenizer trained on these files lies: named by all that decides it.
+fs::path trained_tokenizer(const LanguageRecipe& recipe) {
+  const auto& options = recipe.tokenizer;
+  Sha256 digest;
+  digest.update(fmt::format("{}\n{}\n{}\n{}\n{}\n", options.type, options.vocab_size.value_or(0), options.algorithm,
+                            options.character_coverage, recipe.data.text_key));
+  for (const fs::path& file : training_files(recipe))
+    digest.update(fmt::format("{}\n{}\n", file.filename().string(), fs::file_size(file)));
+  const bool is_characters = options.type == "characters";
+  return fs::path(recipe.data_root) / "prepared" /
+         ("tokenizer-" + digest.hex().substr(0, 12) + (is_characters ? ".json" : ".model"));
+}
+
+text::CorpusReader corpus_reader(const LanguageRecipe& recipe, const text::CorpusOptions& options) {
+  return {training_files(recipe), options};
+}
+
+void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
+  text::CorpusOptions options;
+  options.format = recipe.data.format == "jsonl" ? text::CorpusFormat::kJsonl : text::CorpusFormat::kText;
+  options.text_key = recipe.data.text_key;
+  auto reader = corpus_reader(recipe, options);
+  text::RawDocument document;
+  fs::create_directories(path.parent_path());
+  if (recipe.tokenizer.type == "characters") {
+    std::set<char32_t> characters;
+    while (reader.next(document)) text::collect_characters(text::document_text(std::move(document), options), characters);
+    return text::Characters(characters).save(path);
+  }
+  // SentencePiece reads sentences: here the lines of every document.
+  std::string text;
+  size_t at = 0;
+  const auto next_line = [&](std::string& sentence) {
+    for (;;) {
+      while (at < text.size()) {
+        const size_t end = std::min(text.find('\n', at), text.size());
+        sentence = text.substr(at, end - at);
+        at = end + 1;
+        if (!sentence.empty()) return true;
+      }
+      if (!reader.next(document)) return false;
+      text = text::document_text(std::move(document), options);
+      at = 0;
+    }
+  };
+  text::train_sentencepiece(recipe.tokenizer, next_line, path);
+}
+
+text::TokenizerOptions with_model(const LanguageRecipe& recipe, const fs::path& path) {
+  auto options = recipe.tokenizer;
+  options.model = recipe::Path{fs::absolute(path).string()};
+  return options;
+}
+
+void report(const Recipe& recipe, Diagnostics& diagnostics, const std::string& key, const std::string& id,
+            const Error& error) {
+  diagnostics.error(id, recipe.place(key), error.what(), error.hint());
+}
+
+void check_step(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("train") || !recipe.sound("data")) return;
+  const auto step = recipe.read<LanguageStepOptions>("train");
+  const auto seq_len = recipe.value<int64_t>("data.seq_len");
+  if (step.global_batch_tokens % seq_len != 0)
+    return diagnostics.error(
+        "E-batch", recipe.place("train.global_batch_tokens"),
+        fmt::format("'train.global_batch_tokens' is {}, no multiple of data.seq_len {}", step.global_batch_tokens,
+                    seq_len),
+        fmt::format("the nearest are {} and {}", std::max(step.global_batch_tokens / seq_len, int64_t{1}) * seq_len,
+                    (step.global_batch_tokens / seq_len + 1) * seq_len));
+  const int64_t sequences = step.global_batch_tokens / seq_len;
+  if (step.micro_batch.value && sequences % *step.micro_batch.value != 0)
+    diagnostics.error("E-micro-batch", recipe.place("train.micro_batch"),
+                      fmt::format("'train.micro_batch' is {}, but a step has {} sequences", *step.micro_batch.value,
+                                  sequences),
+                      "use a divisor of it, or auto");
+}
+
+/// Nothing when the data are absent or wrong.
+std::unique_ptr<text::Tokenizer> check_text(const Recipe& recipe, Diagnostics& diagnostics,
+                                            const LanguageRecipe& language) {
+  if (!recipe.sound("data") || !recipe.sound("tokenizer")) return nullptr;
+  const auto problems = data::check_language_options(language.data);
+  for (const auto& problem : problems)
+    diagnostics.error(problem.id, recipe.place(problem.key), problem.message, problem.hint);
+  if (is_trained_here(language.tokenizer) && language.tokenizer.type == "sentencepiece" &&
+      !language.tokenizer.vocab_size)
+    diagnostics.error("E-vocabulary", recipe.place("tokenizer"),
+                      "neither tokenizer.model nor tokenizer.vocab_size is given",
+                      "name a trained model, or the number of pieces to train");
+  if (!problems.empty() || diagnostics.has_errors()) return nullptr;
+  if (!fs::exists(language.data_root)) {
+    diagnostics.note(recipe.place("data"), "there is no folder '" + language.data_root +
+                                               "', so the data were not checked; docs/language-models.md says what "
+                                               "belongs there");
+    return nullptr;
+  }
+  try {
+    auto tokenizer = language.open_tokenizer();
+    data::load_language_data(language.data, language.data_root, *tokenizer);
+    return tokenizer;
+  } catch (const DataError& error) {
+    diagnostics.note(recipe.place("data"), std::string(error.what()) + "; " + error.hint());
+  } catch (const UserError& error) {
+    report(recipe, diagnostics, "data", "E-data", error);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+LanguageRecipe LanguageRecipe::from(const Recipe& recipe) {
+  return {.data = recipe.read<data::LanguageDataOptions>("data"),
+          .tokenizer = recipe.read<text::TokenizerOptions>("tokenizer"),
+          .model = recipe.read<models::LanguageModelOptions>("model"),
+          .vocabulary = recipe.read<VocabularyOptions>("model"),
+          .step = recipe.read<LanguageStepOptions>("train"),
+          .eval = recipe.read<LanguageEvalOptions>("eval"),
+          .data_root = tasks::data_root(recipe),
+          .seed = static_cast<uint64_t>(recipe.value<int64_t>("seed"))};
+}
+
+fs::path LanguageRecipe::tokenizer_path() const {
+  if (is_trained_here(tokenizer)) return trained_tokenizer(*this);
+  return tokenizer.model ? fs::path(data_root) / tokenizer.model->text : fs::path();
+}
+
+std::unique_ptr<text::Tokenizer> LanguageRecipe::open_tokenizer() const {
+  if (!is_trained_here(tokenizer)) return text::make_tokenizer(tokenizer, data_root);
+  const fs::path path = trained_tokenizer(*this);
+  if (!fs::exists(path))
+    throw DataError("the tokenizer has not been trained: there is no '" + path.string() + "'",
+                    "sst-train prepare RECIPE trains it");
+  return text::make_tokenizer(with_model(*this, path), data_root);
+}
+
+std::unique_ptr<text::Tokenizer> LanguageRecipe::open_or_train_tokenizer() const {
+  if (is_trained_here(tokenizer))
+    if (const fs::path path = trained_tokenizer(*this); !fs::exists(path)) train_tokenizer(*this, path);
+  return open_tokenizer();
+}
+
+models::LanguageModelConfig LanguageRecipe::config(const text::Tokenizer& pieces) const {
+  const int64_t rows = vocabulary.vocab_size.value_or(text::padded_vocabulary(pieces, tokenizer));
+  if (rows < pieces.size())
+    throw UserError(fmt::format("model.vocab_size is {}, but the tokenizer has {} ids", rows, pieces.size()),
+                    "give at least as many, or leave it out");
+  return models::resolved(model, rows);
+}
+
+std::vector<nn::LinearSpec> check_language_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
+  check_step(recipe, diagnostics);
+  if (!recipe.sound("model") || !recipe.sound("tokenizer") || !recipe.sound("data")) return {};
+  const auto language = LanguageRecipe::from(recipe);
+  const auto tokenizer = check_text(recipe, diagnostics, language);
+  try {
+    // Without the data the vocabulary is unknown, which no map of a block depends on.
+    const auto config = tokenizer ? language.config(*tokenizer)
+                                  : models::resolved(language.model, language.vocabulary.vocab_size.value_or(
+                                                                         language.tokenizer.vocab_size.value_or(256)));
+    if (language.data.seq_len > config.max_positions)
+      diagnostics.error("E-positions", recipe.place("data.seq_len"),
+                        fmt::format("'data.seq_len' is {}, but the model has {} positions", language.data.seq_len,
+                                    config.max_positions),
+                        "shorten it, or raise model.max_positions");
+    return nn::recorded_maps([&](const nn::Build& build) { models::make_language_model(config, build); });
+  } catch (const UserError& error) {
+    report(recipe, diagnostics, "model", "E-model", error);
+    return {};
+  }
+}
+
+}  // namespace sst::tasks
