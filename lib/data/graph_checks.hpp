@@ -6,16 +6,9 @@
 #include <vector>
 
 #include "data/graph.hpp"
+#include "data/problem.hpp"
 
 namespace sst::data {
-
-/// Something wrong with a value of the recipe, for its place to be found by the key.
-struct Problem {
-  std::string key;      ///< "data.dataset"
-  std::string id;       ///< "E-dataset"
-  std::string message;  ///< what is wrong, with the value in it
-  std::string hint;     ///< what to do
-};
 
 /// What `data` gets wrong before any file is looked at: keys that are missing, that do not go together, or
 /// that the data set or the task refuses.

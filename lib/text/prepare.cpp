@@ -203,18 +203,21 @@ std::string progress_line(const PrepareProgress& progress) {
 
 std::string describe(const Preparation& preparation) {
   const auto part = [](const SplitEntry& split, const char* name) {
-    return fmt::format("{}: {} documents, {} tokens, {} of text", name, with_thousands(split.documents),
-                       with_thousands(split.tokens), human_bytes(static_cast<double>(split.bytes)));
+    std::string text = fmt::format("{}: {} tokens", name, with_thousands(split.tokens));
+    if (split.documents > 0)
+      text += fmt::format(" from {} documents, {} of text", with_thousands(split.documents),
+                          human_bytes(static_cast<double>(split.bytes)));
+    return text;
   };
   const TokenManifest& manifest = preparation.manifest;
   std::string text = part(manifest.train, "train");
-  if (manifest.valid.documents > 0) text += "\n" + part(manifest.valid, "valid");
+  if (manifest.valid.tokens > 0) text += "\n" + part(manifest.valid, "valid");
   if (preparation.skipped_members > 0)
     text += fmt::format("\nskipped {} members of archives that are of other kinds",
                         with_thousands(preparation.skipped_members));
-  return text + (preparation.was_there ? "\nnothing to do: the shards are there and fit"
-                                       : fmt::format("\n{} at {:.1f} MB/s", human_duration(preparation.total.seconds),
-                                                     preparation.total.megabytes_per_s()));
+  if (preparation.was_there) return text + "\nnothing to do: the tokens are there and fit";
+  return text + fmt::format("\n{} at {:.1f} MB/s", human_duration(preparation.total.seconds),
+                            preparation.total.megabytes_per_s());
 }
 
 bool is_held_out(int64_t document, double valid_fraction) {

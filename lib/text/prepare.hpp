@@ -40,7 +40,7 @@ struct Preparation {
   PrepareProgress total = {};   ///< zeros when it was there
 };
 
-/// "8,009,762 documents and 9,035,582,198 tokens for training, …", for people.
+/// "train: 9,035,582,198 tokens from 8,009,762 documents, 37.2 GiB of text" and so on, a line each, for people.
 std::string describe(const Preparation& preparation);
 
 /// Tokenizes a corpus into a folder of shards (train_000000.bin, valid_000000.bin, …, nanoGPT's layout, the separator

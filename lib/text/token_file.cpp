@@ -121,7 +121,7 @@ int64_t TokenFile::find(int64_t token, int64_t from) const {
 
 TokenFileWriter::TokenFileWriter(const fs::path& path, TokenType type)
     : file_(std::make_unique<SyncedFile>(path)), type_(type) {
-  buffer_.reserve(kWriteBuffer);
+  buffer_.reserve(2 * kWriteBuffer);
 }
 
 TokenFileWriter TokenFileWriter::llm_c(const fs::path& path, TokenType type, int64_t tokens) {
@@ -140,13 +140,25 @@ TokenFileWriter TokenFileWriter::llm_c(const fs::path& path, TokenType type, int
 }
 
 void TokenFileWriter::write(std::span<const int32_t> ids) {
-  for (const int32_t id : ids) {
-    require(id >= 0 && (type_ == TokenType::kUint32 || id < 65536), "TokenFileWriter: id does not fit its type");
-    const auto bytes = std::bit_cast<std::array<char, 4>>(id);  // the low ones come first
-    buffer_.append(bytes.data(), static_cast<size_t>(type_));
-    if (buffer_.size() >= kWriteBuffer) flush();
-  }
+  const int64_t most = type_ == TokenType::kUint16 ? 65535 : std::numeric_limits<int32_t>::max();
+  require(std::all_of(ids.begin(), ids.end(), [&](int32_t id) { return id >= 0 && id <= most; }),
+          "TokenFileWriter: id does not fit its type");
   tokens_ += static_cast<int64_t>(ids.size());
+  while (!ids.empty()) {
+    const auto part = ids.first(std::min(ids.size(), kWriteBuffer / 4));
+    const size_t start = buffer_.size();
+    buffer_.resize(start + part.size() * static_cast<size_t>(type_));
+    if (type_ == TokenType::kUint16) {
+      for (size_t i = 0; i < part.size(); ++i) {
+        const auto narrow = static_cast<uint16_t>(part[i]);
+        std::memcpy(buffer_.data() + start + 2 * i, &narrow, 2);
+      }
+    } else {
+      std::memcpy(buffer_.data() + start, part.data(), 4 * part.size());
+    }
+    if (buffer_.size() >= kWriteBuffer) flush();
+    ids = ids.subspan(part.size());
+  }
 }
 
 void TokenFileWriter::flush() {

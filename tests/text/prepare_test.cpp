@@ -299,18 +299,19 @@ TEST_CASE("progress tells documents, speed and the time left", "[text]") {
 }
 
 TEST_CASE("memory stays bounded with documents as large as are allowed", "[text][slow]") {
-  const TemporaryFolder folder;  // the corpus is compressed: its folder may lie in memory
-  std::string documents;
-  for (int i = 0; i < 3; ++i) documents += std::string((size_t{128} << 20) - 1000, 'a') + "\n<|endoftext|>\n";
-  write_file_synced(folder / "a.txt.zst", sst::testing::compressed("zstd", documents));
-  documents = {};
+  constexpr int64_t kMost_KiB = 1 << 20;
+  const TemporaryFolder folder;
+  std::string document = std::string((size_t{128} << 20) - 1000, 'a') + "\n<|endoftext|>\n";
+  const std::string frame = sst::testing::compressed("zstd", document);
+  document = {};
+  write_file_synced(folder / "a.txt.zst", frame + frame + frame);
   const pid_t child = ::fork();
   if (child == 0) {
     const CorpusRecipe corpus = {.train = {folder / "a.txt.zst"}};
     prepare_tokens(corpus, ByteTokenizer(), folder / "out", {.threads = 4});
     std::ifstream file("/proc/self/status");
     for (std::string line; std::getline(file, line);)
-      if (line.starts_with("VmHWM:")) ::_exit(std::stoll(line.substr(6)) < (1 << 20) ? 0 : 1);  // in KiB
+      if (line.starts_with("VmHWM:")) ::_exit(std::stoll(line.substr(6)) < kMost_KiB ? 0 : 1);
     ::_exit(2);
   }
   int status = 0;
