@@ -11,12 +11,14 @@ AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options,
       b_(register_parameter("lora_b", torch::zeros({spec.out, initial_a.size(0)}, base_.options()))) {}
 
 torch::Tensor AdapterLinear::apply(const tensor::Rows& x, const nn::Pass& pass) {
+  const tensor::Rows in = nn::in_compute_type(x, pass);
   const tensor::Rows dropped =
-      pass.training && dropout_ > 0 ? x.dropout(dropout_, pass.dropout_rng(spec().name + ".adapter")) : x;
-  torch::Tensor y = x.matmul(base_.t());  // [rows, out]
-  if (bias().defined()) y = y + bias();
-  const torch::Tensor inner = dropped.matmul(a_.t());                   // [rows, rank]
-  return torch::addmm(y, inner, b_.t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
+      pass.training && dropout_ > 0 ? in.dropout(dropout_, pass.dropout_rng(spec().name + ".adapter")) : in;
+  const torch::Tensor a = nn::in_compute_type(a_, pass), b = nn::in_compute_type(b_, pass);
+  torch::Tensor y = in.matmul(compute_base_.of(base_, pass).t());  // [rows, out]
+  if (bias().defined()) y = y + nn::in_compute_type(bias(), pass);
+  const torch::Tensor inner = dropped.matmul(a.t());                   // [rows, rank]
+  return torch::addmm(y, inner, b.t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
 }
 
 torch::Tensor AdapterLinear::dense_weight() const {

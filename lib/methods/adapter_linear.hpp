@@ -41,6 +41,7 @@ class AdapterLinear final : public nn::LinearMap {
   double scale_;
   double dropout_;
   torch::Tensor base_, a_, b_;
+  nn::ComputeCopy compute_base_;
 };
 
 }  // namespace sst::methods

@@ -20,9 +20,10 @@ using torch::autograd::variable_list;
 
 /// What backward needs beside tensors that autograd tracks.
 struct Factors : torch::CustomClassHolder {
-  Factors(tensor::Rows rows, bool enhanced_gradient, bool all_sigma)
-      : x(std::move(rows)), enhanced(enhanced_gradient), train_all_sigma(all_sigma) {}
+  Factors(tensor::Rows rows, torch::ScalarType type, bool enhanced_gradient, bool all_sigma)
+      : x(std::move(rows)), weights(type), enhanced(enhanced_gradient), train_all_sigma(all_sigma) {}
   tensor::Rows x;
+  torch::ScalarType weights;  ///< type of the trained tensors; x, u, v, sigma may have a narrower one to compute in
   bool enhanced;
   bool train_all_sigma;
 };
@@ -40,7 +41,7 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     const Tensor p = factors->x.times(v.t());  // [rows, k]
     const Tensor scaled = p * sigma;           // [rows, k]
     const bool has_bias = bias.numel() > 0;
-    const Tensor y = has_bias ? torch::addmm(bias, scaled, u) : scaled.mm(u);  // [rows, m]
+    const Tensor y = has_bias ? torch::addmm(bias.to(u.scalar_type()), scaled, u) : scaled.mm(u);  // [rows, m]
     context->save_for_backward({p, u, v, sigma});
     context->saved_data["factors"] = c10::IValue::make_capsule(factors);
     context->saved_data["rank"] = u_active.size(0);
@@ -62,7 +63,7 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     Tensor t_active = t.narrow(1, 0, rank);  // [rows, r]
     Tensor dsigma;
     if (context->saved_data["needs_sigma"].toBool())
-      dsigma = factors->train_all_sigma ? (p * t).sum(0) : (p_active * t_active).sum(0);
+      dsigma = (factors->train_all_sigma ? p * t : p_active * t_active).sum(0, false, factors->weights);
     if (!factors->enhanced) {
       p_active = p_active * sigma.narrow(0, 0, rank);
       t_active = t_active * sigma.narrow(0, 0, rank);
@@ -70,7 +71,7 @@ class FactoredProduct : public torch::autograd::Function<FactoredProduct> {
     const Tensor du = p_active.t().mm(dy);                                                     // [r, m]
     const Tensor dv = factors->x.transposed_times(t_active).t();                               // [r, n]
     const Tensor dx = context->saved_data["needs_x"].toBool() ? (t * sigma).mm(v) : Tensor();  // [rows, n]
-    const Tensor dbias = context->saved_data["needs_bias"].toBool() ? dy.sum(0) : Tensor();
+    const Tensor dbias = context->saved_data["needs_bias"].toBool() ? dy.sum(0, false, factors->weights) : Tensor();
     return {dx, du, dv, dsigma, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -186,18 +187,19 @@ void SpectralLinear::constrain() {
   normalise_rows_(v_active_.detach());
 }
 
-Tensor SpectralLinear::apply(const tensor::Rows& x, const nn::Pass&) {
+Tensor SpectralLinear::apply(const tensor::Rows& x, const nn::Pass& pass) {
+  const tensor::Rows in = nn::in_compute_type(x, pass);
   if (options_.execution == Execution::kMaterialised) {
-    const Tensor y = x.matmul(materialised().t());
-    return bias().defined() ? y + bias() : y;
+    const Tensor y = in.matmul(compute_w_.of(materialised(), pass).t());
+    return bias().defined() ? y + nn::in_compute_type(bias(), pass) : y;
   }
   const Tensor none = sigma_.detach().narrow(0, 0, 0);  // a custom function takes no undefined tensors
   const Tensor& trained_sigma = options_.train_all_sigma ? sigma_ : sigma_active_;
-  Tensor y =
-      FactoredProduct::apply(x.is_sparse() ? none : x.dense(), u_active_, v_active_, trained_sigma,
-                             bias().defined() ? bias() : none, u_.detach(), v_.detach(), sigma_.detach(),
-                             c10::make_intrusive<Factors>(x, options_.enhanced_gradient, options_.train_all_sigma));
-  if (base_.defined()) y = y + x.matmul(base_.t());
+  Tensor y = FactoredProduct::apply(
+      in.is_sparse() ? none : in.dense(), u_active_, v_active_, trained_sigma, bias().defined() ? bias() : none,
+      compute_u_.of(u_.detach(), pass), compute_v_.of(v_.detach(), pass), nn::in_compute_type(sigma_.detach(), pass),
+      c10::make_intrusive<Factors>(in, u_.scalar_type(), options_.enhanced_gradient, options_.train_all_sigma));
+  if (base_.defined()) y = y + in.matmul(compute_w_.of(base_, pass).t());
   return y;
 }
 

@@ -75,6 +75,7 @@ class SpectralLinear final : public nn::LinearMap {
   torch::Tensor u_active_, v_active_, sigma_active_;  ///< trained; rows of the above, in the same storage
   torch::Tensor materialised_;                        ///< W as a leaf, kept between steps
   int64_t materialised_version_ = -1;
+  nn::ComputeCopy compute_u_, compute_v_, compute_w_;
 };
 
 /// Multiply-adds counted as 2 for one optimizer step (sst.md 2.11): which way of running the layer costs less.

@@ -10,6 +10,10 @@ torch::Tensor in_compute_type(const torch::Tensor& x, const Pass& pass) {
   return pass.compute && x.defined() ? x.to(*pass.compute) : x;
 }
 
+tensor::Rows in_compute_type(const tensor::Rows& x, const Pass& pass) {
+  return x.is_sparse() ? x : tensor::Rows(in_compute_type(x.dense(), pass));
+}
+
 torch::Tensor ComputeCopy::of(const torch::Tensor& weight, const Pass& pass) {
   const torch::ScalarType own = weight.scalar_type();
   if (!pass.compute || *pass.compute == own) return weight;

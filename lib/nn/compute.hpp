@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "nn/pass.hpp"
+#include "tensor/rows.hpp"
 
 namespace sst::nn {
 
@@ -13,6 +14,8 @@ namespace sst::nn {
 
 /// x in the type the pass computes in: x itself where that is no other type, or where x is undefined. Differentiable.
 torch::Tensor in_compute_type(const torch::Tensor& x, const Pass& pass);
+/// The same for rows; sparse ones have no other type.
+tensor::Rows in_compute_type(const tensor::Rows& x, const Pass& pass);
 
 /// A matrix in the type the pass computes in. It is converted again only after the matrix has changed: once per
 /// optimizer step, whatever the number of micro-batches.

@@ -34,6 +34,13 @@ torch::Tensor LinearMap::forward(const torch::Tensor& x, const Pass& pass) {
   return y.view(shape);
 }
 
+torch::Tensor LinearMap::forward(const tensor::Rows& x, const Pass& pass) {
+  if (!x.is_sparse()) return apply(x, pass);
+  Pass own = pass;
+  own.compute.reset();
+  return apply(x, own);
+}
+
 DenseLinear::DenseLinear(const LinearSpec& spec) : LinearMap(spec) {
   weight_ = register_parameter("weight", spec.initial_weight.detach().clone());
 }
@@ -47,7 +54,7 @@ void DenseLinear::set_dense_weight(const torch::Tensor& weight) {
 torch::Tensor DenseLinear::apply(const tensor::Rows& x, const Pass& pass) {
   if (!x.is_sparse()) {
     const torch::Tensor weight = compute_weight_.of(weight_, pass);
-    return torch::linear(in_compute_type(x.dense(), pass), weight, in_compute_type(bias(), pass));
+    return torch::linear(in_compute_type(x, pass).dense(), weight, in_compute_type(bias(), pass));
   }
   const torch::Tensor y = x.matmul(weight_.t());  // [rows, out]
   return bias().defined() ? y + bias() : y;

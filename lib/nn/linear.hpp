@@ -40,8 +40,8 @@ class LinearMap : public torch::nn::Module {
 
   /// x [..., in] → [..., out].
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass = {});
-  /// x [rows, in] → [rows, out].
-  torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {}) { return apply(x, pass); }
+  /// x [rows, in] → [rows, out]. Sparse rows are multiplied in their own type, whatever the pass's compute type.
+  torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {});
 
   /// The matrix that forward() applies, [out, in], without a graph.
   virtual torch::Tensor dense_weight() const = 0;

@@ -156,6 +156,30 @@ TEST_CASE("every method can start again from a dense matrix", "[methods][contrac
   CHECK(distance(fit.first->dense_weight(), fresh) < 1e-13);
 }
 
+TEST_CASE("every method's layer computes in the type the pass asks for, and trains in its own", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  fit.method->on_start(fit.optimizer);
+  for (int64_t t = 0; t < 2; ++t) fit.step(t);  // LoRA's B is no longer zero
+  const auto gradients_in = [&](const nn::Pass& pass) {
+    fit.optimizer.zero_grad();
+    const Tensor y = fit.first->forward(fit.x, pass);
+    CHECK(y.scalar_type() == pass.compute.value_or(torch::kFloat64));
+    y.to(torch::kFloat64).square().sum().backward();
+    fit.method->before_step(2, fit.optimizer);
+    std::map<std::string, Tensor> gradients;
+    for (const auto& [local, tensor] : nn::trainable_tensors(*fit.first)) gradients[local] = tensor.grad().clone();
+    return gradients;
+  };
+  const auto exact = gradients_in({}), narrow = gradients_in({.compute = torch::kBFloat16});
+  for (const auto& [local, gradient] : narrow) {
+    CAPTURE(local);
+    CHECK(gradient.scalar_type() == torch::kFloat64);
+    CHECK(((gradient - exact.at(local)).norm() / exact.at(local).norm()).item<double>() < 0.03);
+  }
+}
+
 TEST_CASE("every layer names tensors that it has", "[methods][contract]") {
   const auto name = any_method();
   CAPTURE(name);
