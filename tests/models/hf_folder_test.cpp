@@ -1,10 +1,13 @@
 #include "models/hf_folder.hpp"
 
+#include <cstdlib>
 #include <fstream>
+#include <iostream>
 
 #include "core/file.hpp"
 #include "methods/sst.hpp"
 #include "models/registry.hpp"
+#include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hf_tiny.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -164,6 +167,49 @@ TEST_CASE("an index that leaves its folder, or names a file that lacks the tenso
   CHECK_THROWS_WITH(import_hf(folder / "out"), ContainsSubstring("does not lie in the folder"));
   with(index.at("weight_map").at("model.decoder.layers.0.fc2.weight"));
   CHECK_THROWS_WITH(import_hf(folder / "out"), ContainsSubstring("not in the file that the index names: " + name));
+}
+
+TEST_CASE("transformers loads what is exported and computes the same logits", "[models][slow]") {
+  const char* python = std::getenv("SST_TRANSFORMERS_PYTHON");
+  if (python == nullptr) {
+    std::cout << "skipped: SST_TRANSFORMERS_PYTHON names no Python that has torch and transformers\n";
+    return;
+  }
+  const TemporaryFolder folder;
+  std::string command = std::string(python) + " " + SST_SOURCE_DIR + "/tests/models/transformers_check.py";
+  const auto add = [&](const std::string& name, LanguageModelConfig config, const HfExport& how = {}) {
+    config.init_std = 0.3;  // so that every part shows in the logits
+    const auto model = make_language_model(config, {.seed = 11});
+    const torch::NoGradGuard no_grad;
+    for (const auto& [tensor_name, tensor] : nn::stored_tensors(*model))
+      if (tensor.dim() == 1) tensor.add_(tensor::normal(tensor.sizes(), 0, 0.3, {1, Stream::kInit, 1}));
+    for (const auto& [tensor_name, tensor] : nn::stored_tensors(*model)) tensor.copy_(tensor.to(how.dtype));
+    export_hf(*model, folder / name, how);
+    const Tensor ids = (torch::arange(12) * 5 % 7).view({2, 6});
+    Tensor logits = model->logits(model->hidden(ids, {}));
+    if (how.vocab_size) logits = logits.narrow(-1, 0, *how.vocab_size).contiguous();
+    tensor::write_safetensors(folder / name / "check.safetensors", {{"ids", ids}, {"logits", logits}});
+    command += " " + (folder / name).string();
+  };
+  for (const std::string& family : language_model_families()) {
+    add(family, tiny_config(family), {.max_shard_bytes = 2000});
+    add(family + "_bf16", tiny_config(family), {.dtype = torch::kBFloat16});
+    LanguageModelConfig config = tiny_config(family);
+    config.tie_embeddings = !config.tie_embeddings;
+    add(family + "_other_output", config);
+    config.bias = !config.bias;
+    add(family + "_other_bias", config);
+  }
+  LanguageModelConfig config = tiny_config("opt");
+  config.embedding_size = 4;
+  config.norm = "post";
+  add("opt_projected", config);
+  config = tiny_config("llama");
+  config.num_kv_heads = 1;
+  config.rope_theta = 500000;
+  add("llama_grouped", config);
+  add("gpt2_cut", tiny_config("gpt2"), {.vocab_size = 7});
+  CHECK(std::system(command.c_str()) == 0);
 }
 
 TEST_CASE("a failed or refused export leaves nothing behind and nothing changed", "[models]") {
