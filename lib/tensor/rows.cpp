@@ -73,7 +73,8 @@ torch::Tensor Rows::matmul(const torch::Tensor& m) const {
 
 Rows Rows::dropout(double p, const CounterRng& rng) const {
   if (p == 0) return *this;
-  const torch::Tensor factors = dropout_factors(stored(), p, rng, dtype()).to(device());
+  const auto drawn = dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const torch::Tensor factors = dropout_factors(stored(), p, rng, drawn).to(device(), dtype());
   if (!is_sparse()) return dense_ * factors.view_as(dense_);
   Rows dropped = *this;
   dropped.first_column_ = first_column_ * factors.narrow(0, 0, rows());
