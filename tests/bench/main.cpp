@@ -77,12 +77,16 @@ class TableReporter final : public benchmark::BenchmarkReporter {
       }
       const double unit = benchmark::GetTimeUnitMultiplier(run.time_unit);
       const double wall = run.GetAdjustedRealTime() / unit, cpu = run.GetAdjustedCPUTime() / unit;
-      if (run.aggregate_name == "median") medians_[name] = {wall, cpu};
+      if (run.aggregate_name == "median") {
+        medians_[name] = {wall, cpu};
+        const auto bytes = run.counters.find("bytes");
+        rate_ = bytes == run.counters.end() ? "" : fmt::format("{:.1f} MB/s per core", bytes->second / cpu / 1e6);
+      }
       if (run.aggregate_name == "p10") p10_ = wall;
       if (run.aggregate_name == "p90") {
         const auto& [median, median_cpu] = medians_[name];
         fmt::print("{:<66} {:>10} {:>10} {:>10} {:>10}  {}\n", name, time_text(median), time_text(p10_),
-                   time_text(wall), time_text(median_cpu), comparison(name));
+                   time_text(wall), time_text(median_cpu), rate_ + comparison(name));
       }
     }
     std::fflush(stdout);
@@ -101,6 +105,7 @@ class TableReporter final : public benchmark::BenchmarkReporter {
 
   std::map<std::string, std::pair<double, double>> medians_;  ///< wall and CPU seconds
   double p10_ = 0;
+  std::string rate_;  ///< of the benchmark whose lines are coming
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace sst::bench {
 
 /// How a benchmark here is measured: 30 repeats after a warm-up, median with the 10th and the 90th percentile, wall and
-/// CPU time of the whole process.
+/// CPU time of the whole process. One that sets state.counters["bytes"] to what a run reads gets a rate per core.
 ///     BENCHMARK(my_benchmark)->Apply(bench::measured);
 void measured(benchmark::internal::Benchmark* benchmark);
 
