@@ -52,7 +52,8 @@ Action add_eval(CLI::App& command) {
   const auto options = std::make_shared<Options>();
   command.description("metrics of a checkpoint on a split");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
-  command.add_option("--split", options->splits, "valid or test; default: test where the task has one")->type_name("SPLIT");
+  command.add_option("--split", options->splits, "valid or test; default: test where the task has one")
+      ->type_name("SPLIT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   command.add_option("--require", options->requirements, "exit 10 unless it holds, such as 'test/f1>=0.8'")
       ->type_name("CONDITION");

@@ -47,13 +47,14 @@ Action add_export(CLI::App& command) {
   command.allow_extras();
   examples(command, "  sst-train export runs/lm_small/8b2d77aa-s1 --out exported");
   return [options, &command](const CommonFlags& common) {
-    auto opened = run::open_language_model(options->path, options->which, {.overrides = command.remaining(), .builtin = builtin_lookup()});
+    auto opened = run::open_language_model(options->path, options->which,
+                                           {.overrides = command.remaining(), .builtin = builtin_lookup()});
     models::export_hf(opened.model(), options->out,
                       {.dtype = kTypes.at(options->dtype), .files = opened.task->tokenizer_files()});
     const double difference = largest_logit_difference(opened, options->out);
     if (common.json)
-      fmt::print("{}\n", nlohmann::ordered_json({{"folder", options->out}, {"largest_logit_difference", difference}})
-                             .dump(2));
+      fmt::print("{}\n",
+                 nlohmann::ordered_json({{"folder", options->out}, {"largest_logit_difference", difference}}).dump(2));
     else
       fmt::print("{}\nread back, the largest logit difference is {:.3g}\n", options->out, difference);
     return ExitCode::kDone;

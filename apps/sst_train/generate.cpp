@@ -37,7 +37,8 @@ Action add_generate(CLI::App& command) {
            "  sst-train generate runs/tinyshakespeare/3fa9c1d2-s1 --prompt 'ROMEO:' --temperature 0.8 --top-k 40\n"
            "  sst-train generate runs/lm_small/8b2d77aa-s1 --prompt 'It was' seed=7 < /dev/null");
   return [options, &command](const CommonFlags& common) {
-    auto opened = run::open_language_model(options->path, options->which, {.overrides = command.remaining(), .builtin = builtin_lookup()});
+    auto opened = run::open_language_model(options->path, options->which,
+                                           {.overrides = command.remaining(), .builtin = builtin_lookup()});
     options->sampling.seed = static_cast<uint64_t>(opened.recipe.value<int64_t>("seed"));
     const auto& tokenizer = opened.task->tokenizer();
     const std::string prompt =

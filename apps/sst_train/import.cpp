@@ -55,13 +55,15 @@ Action add_import(CLI::App& command) {
     std::string folder, out;
   };
   const auto options = std::make_shared<Options>();
-  command.description("reads a Hugging Face folder (OPT, GPT-2, LLaMA) into a checkpoint, for init.from, eval, generate");
+  command.description(
+      "reads a Hugging Face folder (OPT, GPT-2, LLaMA) into a checkpoint, for init.from, eval, generate");
   command.add_option("folder", options->folder, "config.json, safetensors, tokenizer files")
       ->required()
       ->type_name("DIR");
   command.add_option("--out", options->out, "the new checkpoint")->required()->type_name("CKPT");
-  examples(command, "  sst-train import opt-125m --out imported/opt-125m\n"
-                    "  sst-train recipes/lm/opt_125m.yaml init.from=imported/opt-125m");
+  examples(command,
+           "  sst-train import opt-125m --out imported/opt-125m\n"
+           "  sst-train recipes/lm/opt_125m.yaml init.from=imported/opt-125m");
   return [options](const CommonFlags& common) {
     if (fs::exists(options->out) && !(fs::is_directory(options->out) && fs::is_empty(options->out)))
       throw UserError("'" + options->out + "' is there already", "name a new folder with --out");

@@ -42,8 +42,7 @@ Action add_prepare(CLI::App& command) {
     const auto folder = data::prepared_folder(language.data, language.data_root, *tokenizer);
     if (common.json) {
       const auto split = [](const text::SplitEntry& entry) {
-        return nlohmann::ordered_json{
-            {"documents", entry.documents}, {"bytes", entry.bytes}, {"tokens", entry.tokens}};
+        return nlohmann::ordered_json{{"documents", entry.documents}, {"bytes", entry.bytes}, {"tokens", entry.tokens}};
       };
       fmt::print("{}\n", nlohmann::ordered_json({{"folder", folder ? folder->string() : ""},
                                                  {"was_there", done.was_there},

@@ -85,7 +85,8 @@ Action add_score(CLI::App& command) {
            "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
            "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
   return [options, &command](const CommonFlags& common) {
-    const auto opened = run::open_language_model(options->path, options->which, {.overrides = command.remaining(), .builtin = builtin_lookup()});
+    const auto opened = run::open_language_model(options->path, options->which,
+                                                 {.overrides = command.remaining(), .builtin = builtin_lookup()});
     if (options->tokens.empty()) {
       score_lines(opened);
     } else {

@@ -134,6 +134,13 @@ std::vector<Problem> check_language_options(const LanguageDataOptions& options) 
   return problems;
 }
 
+int64_t corpus_bytes(const LanguageDataOptions& options, const fs::path& data_root) {
+  int64_t bytes = 0;
+  for (const auto* paths : {&options.train, &options.valid})
+    for (const fs::path& path : files_of(*paths, data_root)) bytes += text::stat_corpus_file(path).bytes;
+  return bytes;
+}
+
 std::optional<fs::path> prepared_folder(const LanguageDataOptions& options, const fs::path& data_root,
                                         const text::Tokenizer& tokenizer) {
   if (options.format == "tokens") return std::nullopt;

@@ -52,6 +52,9 @@ struct LanguageDataOptions {
 /// What `data` gets wrong before any file is looked at: keys that are missing or do not go together.
 std::vector<Problem> check_language_options(const LanguageDataOptions& options);
 
+/// Bytes of the files that `train` and `valid` name, as they lie on disk. Throws DataError when one is missing.
+int64_t corpus_bytes(const LanguageDataOptions& options, const std::filesystem::path& data_root);
+
 /// Where the shards lie: prepared_dir, or prepared/HASH below data_root, from the tokenizer and from names and sizes of
 /// the files. Nothing for data.format: tokens. Throws DataError when a file is missing.
 std::optional<std::filesystem::path> prepared_folder(const LanguageDataOptions& options,

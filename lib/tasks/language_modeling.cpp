@@ -22,9 +22,7 @@ constexpr int64_t kSmallCorpusBytes = int64_t{512} << 20;
 }  // namespace
 
 LanguageModeling::LanguageModeling(LanguageRecipe recipe)
-    : recipe_(std::move(recipe)),
-      tokenizer_(recipe_.open_or_train_tokenizer()),
-      config_(recipe_.config(*tokenizer_)) {}
+    : recipe_(std::move(recipe)), tokenizer_(recipe_.open_or_train_tokenizer()), config_(recipe_.config(*tokenizer_)) {}
 
 const data::LanguageData& LanguageModeling::data() const {
   if (data_) return *data_;
@@ -72,9 +70,7 @@ double LanguageModeling::bytes_per_sequence() const {
   return 4 * static_cast<double>(recipe_.data.seq_len) * (per_block * static_cast<double>(c.num_layers) + ends);
 }
 
-double LanguageModeling::activation_bytes() const {
-  return bytes_per_sequence() * static_cast<double>(micro_batch());
-}
+double LanguageModeling::activation_bytes() const { return bytes_per_sequence() * static_cast<double>(micro_batch()); }
 
 StepShape LanguageModeling::step_shape(int64_t step) {
   const int64_t sequences = recipe_.sequences_per_step();
@@ -106,8 +102,7 @@ nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
 
 Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass) {
   if (split != "valid") throw UserError("language models have no split '" + split + "'", "use valid");
-  if (!data().valid)
-    throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
+  if (!data().valid) throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
   const torch::NoGradGuard no_grad;
   const auto& dataset = *data().valid;
   int64_t sequences = dataset.size();
@@ -139,8 +134,7 @@ std::vector<std::pair<std::string, std::string>> LanguageModeling::facts() const
                     std::to_string(recipe_.data.seq_len)}};
   if (data().valid) {
     std::string text = with_thousands(data().valid->tokens()) + " tokens";
-    if (recipe_.eval.max_batches)
-      text += fmt::format(", of which {} batches are evaluated", *recipe_.eval.max_batches);
+    if (recipe_.eval.max_batches) text += fmt::format(", of which {} batches are evaluated", *recipe_.eval.max_batches);
     lines.emplace_back("valid", text);
   }
   lines.emplace_back("step", fmt::format("{} sequences, {} at a time", recipe_.sequences_per_step(), micro_batch()));

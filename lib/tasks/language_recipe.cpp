@@ -55,7 +55,8 @@ void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
   fs::create_directories(path.parent_path());
   if (recipe.tokenizer.type == "characters") {
     std::set<char32_t> characters;
-    while (reader.next(document)) text::collect_characters(text::document_text(std::move(document), options), characters);
+    while (reader.next(document))
+      text::collect_characters(text::document_text(std::move(document), options), characters);
     return text::Characters(characters).save(path);
   }
   // SentencePiece reads sentences: here the lines of every document.
@@ -101,10 +102,10 @@ void check_step(const Recipe& recipe, Diagnostics& diagnostics) {
                     (step.global_batch_tokens / seq_len + 1) * seq_len));
   const int64_t sequences = step.global_batch_tokens / seq_len;
   if (step.micro_batch.value && sequences % *step.micro_batch.value != 0)
-    diagnostics.error("E-micro-batch", recipe.place("train.micro_batch"),
-                      fmt::format("'train.micro_batch' is {}, but a step has {} sequences", *step.micro_batch.value,
-                                  sequences),
-                      "use a divisor of it, or auto");
+    diagnostics.error(
+        "E-micro-batch", recipe.place("train.micro_batch"),
+        fmt::format("'train.micro_batch' is {}, but a step has {} sequences", *step.micro_batch.value, sequences),
+        "use a divisor of it, or auto");
 }
 
 /// Nothing when the data are absent or wrong.
