@@ -59,15 +59,23 @@ SplitEntry split_from(const Json& json) {
   return split;
 }
 
+/// One of two words, as a choice between two values.
+template <class Value>
+Value choice_from(const Json& json, const char* first_word, Value first, const char* second_word, Value second) {
+  if (json == first_word) return first;
+  if (json == second_word) return second;
+  throw DataError(fmt::format("{} is neither {} nor {}", json.dump(), first_word, second_word));
+}
+
 TokenManifest parse_manifest(const Json& json) {
   TokenManifest manifest;
   const Json& tokenizer = json.at("tokenizer");
   manifest.tokenizer_sha256 = tokenizer.at("sha256");
   manifest.vocabulary = tokenizer.at("size");
   if (!tokenizer.at("separator").is_null()) manifest.separator = tokenizer.at("separator").get<int32_t>();
-  manifest.type = json.at("dtype") == "uint16" ? TokenType::kUint16 : TokenType::kUint32;
+  manifest.type = choice_from(json.at("dtype"), "uint16", TokenType::kUint16, "uint32", TokenType::kUint32);
   const Json& corpus = json.at("corpus");
-  manifest.format = corpus.at("format") == "text" ? CorpusFormat::kText : CorpusFormat::kJsonl;
+  manifest.format = choice_from(corpus.at("format"), "text", CorpusFormat::kText, "jsonl", CorpusFormat::kJsonl);
   manifest.text_key = corpus.at("text_key");
   manifest.valid_fraction = corpus.at("valid_fraction");
   manifest.train_files = files_from(corpus.at("train"));
@@ -153,13 +161,14 @@ TokenManifest read_token_manifest(const fs::path& folder) {
   if (!fs::exists(path))
     throw DataError("'" + folder.string() + "' holds no token shards: there is no manifest.json in it",
                     "run  sst-train prepare  first");
+  const std::string bytes = read_file(path);
   TokenManifest manifest;
   try {
-    const Json json = Json::parse(read_file(path));
+    const Json json = Json::parse(bytes);
     if (json.at("format") != kManifestFormat || json.at("version") != kManifestVersion)
-      fail_manifest(path, fmt::format("it is not of format {}, version {}", kManifestFormat, kManifestVersion));
+      throw DataError(fmt::format("it is not of format {}, version {}", kManifestFormat, kManifestVersion));
     manifest = parse_manifest(json);
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const std::exception& error) {
     fail_manifest(path, error.what());
   }
   check_shards(folder, manifest.train, manifest.type);

@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/seeds.hpp"
 #include "tests/support/archives.hpp"
 #include "tests/support/byte_tokenizer.hpp"
 #include "tests/support/catch.hpp"
@@ -212,6 +213,27 @@ TEST_CASE("damaged folders of shards are told apart", "[text]") {
   write_file_synced(one.out / "manifest.json", "{\"format\": \"sst-tokens\"}");
   CHECK_THROWS_WITH(one.prepare(), ContainsSubstring("no manifest of token shards"));
   CHECK_THROWS_WITH(read_token_manifest(one.folder.path()), ContainsSubstring("holds no token shards"));
+}
+
+TEST_CASE("a manifest with any byte changed is read or refused, never trusted blindly", "[text]") {
+  const Case one(60);
+  one.prepare({.shard_tokens = 20'000});
+  const std::string good = read_file(one.out / "manifest.json");
+  CounterRng rng(4, Stream::kData);
+  for (int i = 0; i < 1500; ++i) {
+    std::string bytes = good;
+    for (uint64_t changes = 1 + rng.below(3); changes > 0; --changes)
+      bytes[rng.below(bytes.size())] =
+          static_cast<char>(rng.below(4) == 0 ? rng.below(256) : good[rng.below(good.size())]);
+    if (rng.below(8) == 0) bytes.resize(rng.below(bytes.size()));
+    std::ofstream(one.out / "manifest.json", std::ios::binary) << bytes;
+    try {
+      const TokenManifest manifest = read_token_manifest(one.out);
+      for (const ShardEntry& shard : manifest.train.shards)
+        CHECK(TokenFile(one.out / shard.name).size() == shard.tokens);
+    } catch (const DataError&) {
+    }
+  }
 }
 
 TEST_CASE("a preparation killed anywhere leaves no folder and begins again", "[text]") {

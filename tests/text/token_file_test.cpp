@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/seeds.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/shared_files.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -132,6 +133,30 @@ TEST_CASE("files without tokens, or of another kind, are no token files", "[text
   CHECK_THAT(error_for(header_bytes({20240801, 1, 0})), ContainsSubstring("version 1 of magic 20240801 is not 7"));
   CHECK_THROWS_WITH(TokenFile(folder / "absent.bin"), ContainsSubstring("cannot read"));
   CHECK_THROWS_WITH(TokenFile(folder.path()), ContainsSubstring("it is a folder"));
+}
+
+TEST_CASE("token and multiple-choice files with changed headers are read or refused", "[text]") {
+  const TemporaryFolder folder;
+  const std::string tokens = header_bytes({20240520, 1, 40}) + bytes_of(std::vector<uint16_t>(40, 7));
+  const std::string choices =
+      header_bytes({20240522, 1, 1, 32}) + bytes_of({65535, 32, 0, 1, 2, 3, 11, 12, 13, 2, 21, 22, 3, 31, 32, 33});
+  CounterRng rng(5, Stream::kData);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes = i % 2 == 0 ? tokens : choices;
+    const size_t changeable = i % 2 == 0 ? 16 : 48;  // the header's numbers, or those and the example
+    const size_t place = rng.below(changeable);
+    bytes[place < 16 ? place : 1024 + place - 16] = static_cast<char>(rng.below(256));
+    if (rng.below(4) == 0) bytes.resize(rng.below(bytes.size() + 1));
+    write_file_synced(folder / "a.bin", bytes);
+    try {
+      tokens_of(TokenFile(folder / "a.bin"));
+    } catch (const DataError&) {
+    }
+    try {
+      read_choice_file(folder / "a.bin");
+    } catch (const DataError&) {
+    }
+  }
 }
 
 TEST_CASE("multiple-choice files are read, and refused where they contradict themselves", "[text]") {
