@@ -12,6 +12,16 @@
 namespace sst::models {
 namespace {
 
+constexpr const char* kLlamaTokenizer = R"({
+  "tokenizer_class": "LlamaTokenizer",
+  "add_bos_token": true,
+  "bos_token": "<s>",
+  "eos_token": "</s>",
+  "unk_token": "<unk>",
+  "legacy": false
+}
+)";
+
 /// down(act(gate(x)) ∘ up(x)).
 class LlamaMlp final : public torch::nn::Module {
  public:
@@ -198,6 +208,7 @@ LanguageModelFamily llama_family() {
                  .transposed = {},
                  .ignored = {"*.rotary_emb.inv_freq"},
                  .embedding = "model.embed_tokens.weight",
+                 .tokenizer_config = kLlamaTokenizer,
                  .read = read_llama,
                  .write = write_llama}};
 }
