@@ -28,8 +28,7 @@ class LlamaMlp final : public torch::nn::Module {
   LlamaMlp(const LanguageModelConfig& config, const nn::Build& build, const std::string& name)
       : activation_(nn::activation(config.activation)) {
     const auto map = [&](const std::string& part, int64_t in, int64_t out) {
-      const nn::LinearSpec spec{
-          .in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true, .initial_weight = {}};
+      const nn::LinearSpec spec{.in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true};
       return register_module(part, nn::normal_linear(build, spec, config.init_std));
     };
     gate_ = map("gate_proj", config.hidden_size, config.ffn_size);
