@@ -14,9 +14,8 @@ namespace {
 std::shared_ptr<nn::LinearMap> gpt2_map(const LanguageModelConfig& config, const nn::Build& build,
                                         const std::string& name, int64_t in, int64_t out, bool to_residual) {
   const double shrink = to_residual ? std::sqrt(2 * static_cast<double>(config.num_layers)) : 1;
-  return nn::normal_linear(
-      build, {.in = in, .out = out, .bias = config.bias, .name = name, .in_block = true, .initial_weight = {}},
-      config.init_std / shrink);
+  return nn::normal_linear(build, {.in = in, .out = out, .bias = config.bias, .name = name, .in_block = true},
+                           config.init_std / shrink);
 }
 
 class Gpt2Attention final : public torch::nn::Module {

@@ -204,6 +204,9 @@ void write_folder(const LanguageModel& model, const fs::path& folder, const HfEx
   const HfFormat& hf = families().at(config.family).hf;
   const std::string json = folder_config(config, hf, options.dtype).dump(2) + "\n";
   for (const auto& [name, source] : options.files) write_file_synced(folder / name, read_file(source));
+  if (!hf.tokenizer_config.empty() && options.files.count("tokenizer.model") > 0 &&
+      options.files.count("tokenizer_config.json") == 0)
+    write_file_synced(folder / "tokenizer_config.json", hf.tokenizer_config);
   write_weights(folder, folder_tensors(model, config, hf, options.dtype), options.max_shard_bytes);
   write_file_synced(folder / "config.json", json);
   sync_folder(folder);

@@ -11,6 +11,7 @@ namespace sst::models {
 
 torch::Tensor LanguageModel::hidden(const torch::Tensor& ids, const nn::Pass& pass, nn::KeyValueCache* cache) {
   tensor::check_shape(ids, {tensor::kAny, tensor::kAny}, "token ids");
+  require(!cache || !torch::GradMode::is_enabled(), "cached keys and values have no gradient");
   const int64_t first = cache ? cache->length() : 0;
   if (first + ids.size(1) > config_.max_positions)
     throw UserError(fmt::format("a text of {} tokens is longer than the model's {} positions", first + ids.size(1),
@@ -49,12 +50,8 @@ void LanguageModel::add_blocks(torch::nn::Module& parent, const std::string& nam
 
 void LanguageModel::add_output_layer(const nn::Build& build) {
   if (config_.tie_embeddings) return;
-  const nn::LinearSpec head{.in = config_.embedding_size,
-                            .out = config_.vocab_size,
-                            .bias = false,
-                            .name = "lm_head",
-                            .in_block = false,
-                            .initial_weight = {}};
+  const nn::LinearSpec head{
+      .in = config_.embedding_size, .out = config_.vocab_size, .bias = false, .name = "lm_head", .in_block = false};
   output_ = register_module("lm_head", nn::normal_linear(build, head, config_.init_std));
 }
 

@@ -29,7 +29,7 @@ class LanguageModel : public torch::nn::Module {
   /// What the output layer multiplies: final norm and projection applied.
   ///   ids      int64 [batch, time]
   ///   cache    the tokens before these; only without a graph. They are appended to it
-  ///   returns  [batch, time, embedding_size], in the type of the weights
+  ///   returns  [batch, time, embedding_size], in the type of the weights (behind a projection, in the pass's)
   ///   throws   UserError when the text is longer than max_positions
   torch::Tensor hidden(const torch::Tensor& ids, const nn::Pass& pass, nn::KeyValueCache* cache = nullptr);
 

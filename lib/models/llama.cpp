@@ -12,14 +12,23 @@
 namespace sst::models {
 namespace {
 
+constexpr const char* kLlamaTokenizer = R"({
+  "tokenizer_class": "LlamaTokenizer",
+  "add_bos_token": true,
+  "bos_token": "<s>",
+  "eos_token": "</s>",
+  "unk_token": "<unk>",
+  "legacy": false
+}
+)";
+
 /// down(act(gate(x)) ∘ up(x)).
 class LlamaMlp final : public torch::nn::Module {
  public:
   LlamaMlp(const LanguageModelConfig& config, const nn::Build& build, const std::string& name)
       : activation_(nn::activation(config.activation)) {
     const auto map = [&](const std::string& part, int64_t in, int64_t out) {
-      const nn::LinearSpec spec{
-          .in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true, .initial_weight = {}};
+      const nn::LinearSpec spec{.in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true};
       return register_module(part, nn::normal_linear(build, spec, config.init_std));
     };
     gate_ = map("gate_proj", config.hidden_size, config.ffn_size);
@@ -198,6 +207,7 @@ LanguageModelFamily llama_family() {
                  .transposed = {},
                  .ignored = {"*.rotary_emb.inv_freq"},
                  .embedding = "model.embed_tokens.weight",
+                 .tokenizer_config = kLlamaTokenizer,
                  .read = read_llama,
                  .write = write_llama}};
 }

@@ -25,8 +25,7 @@ class OptBlock final : public Block {
       return register_module(part, std::make_shared<nn::LayerNorm>(hidden, config.norm_eps, build));
     };
     const auto map = [&](const std::string& part, int64_t in, int64_t out) {
-      const nn::LinearSpec spec{
-          .in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true, .initial_weight = {}};
+      const nn::LinearSpec spec{.in = in, .out = out, .bias = config.bias, .name = name + "." + part, .in_block = true};
       return register_module(part, nn::normal_linear(build, spec, config.init_std));
     };
     const nn::SelfAttentionOptions attention{
@@ -77,8 +76,7 @@ class Opt final : public LanguageModel {
       return decoder->register_module(part, std::make_shared<nn::Embedding>(options, build, name + "." + part));
     };
     const auto projection = [&](const std::string& part, int64_t in, int64_t out) {
-      const nn::LinearSpec spec{
-          .in = in, .out = out, .bias = false, .name = name + "." + part, .in_block = false, .initial_weight = {}};
+      const nn::LinearSpec spec{.in = in, .out = out, .bias = false, .name = name + "." + part, .in_block = false};
       return decoder->register_module(part, nn::normal_linear(build, spec, config.init_std));
     };
     tokens_ = table("embed_tokens", {.rows = config.vocab_size,

@@ -22,7 +22,7 @@ struct LinearSpec {
   bool bias = true;
   std::string name;      ///< dotted path of the map in the model: key of random streams, targets and method state
   bool in_block = true;  ///< what `targets: ["*"]` means: no output head, no projection around the blocks
-  torch::Tensor initial_weight;  ///< [out, in], the model's own initial W; a method may start from another one
+  torch::Tensor initial_weight = {};  ///< [out, in], the model's own initial W; a method may start elsewhere
 };
 
 /// A tensor with the name under which checkpoint, optimizer and logs know it.

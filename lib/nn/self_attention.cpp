@@ -8,14 +8,12 @@ SelfAttention::SelfAttention(const SelfAttentionOptions& options, const Build& b
     : options_(options.attention), name_(name) {
   const auto map = [&](const std::string& part, int64_t heads) {
     const int64_t out = options.hidden_size / options_.heads * heads;
-    return register_module(part, normal_linear(build,
-                                               {.in = options.hidden_size,
-                                                .out = out,
-                                                .bias = options.bias,
-                                                .name = name + "." + part,
-                                                .in_block = true,
-                                                .initial_weight = {}},
-                                               options.init_std));
+    return register_module(
+        part,
+        normal_linear(
+            build,
+            {.in = options.hidden_size, .out = out, .bias = options.bias, .name = name + "." + part, .in_block = true},
+            options.init_std));
   };
   q_ = map("q_proj", options_.heads);
   k_ = map("k_proj", options_.kv_heads);

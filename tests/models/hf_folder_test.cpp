@@ -223,4 +223,14 @@ TEST_CASE("a failed or refused export leaves nothing behind and nothing changed"
   CHECK_THROWS_WITH(export_hf(*model, folder / "out"), ContainsSubstring("is there already"));
 }
 
+TEST_CASE("a LLaMA folder with a SentencePiece model says how to read it", "[models]") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "our.model") << "pieces";
+  export_hf(*make_language_model(tiny_config("llama"), {}), folder / "out",
+            {.files = {{"tokenizer.model", folder / "our.model"}}});
+  CHECK(read_file(folder / "out/tokenizer.model") == "pieces");
+  CHECK(nlohmann::json::parse(read_file(folder / "out/tokenizer_config.json")).at("tokenizer_class") ==
+        "LlamaTokenizer");
+}
+
 }  // namespace sst::models

@@ -6,6 +6,7 @@
 #include "optim/adam.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/sgd.hpp"
+#include "recipe/load.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hf_tiny.hpp"
 #include "tests/support/vectors.hpp"
@@ -322,6 +323,22 @@ TEST_CASE("the maps of the blocks are known without making the model", "[models]
   CHECK(maps.size() == 24 * 6 + 2);
   const auto in_blocks = std::count_if(maps.begin(), maps.end(), [](const auto& map) { return map.in_block; });
   CHECK(in_blocks == 24 * 6);
+}
+
+TEST_CASE("a recipe's model section is read, and a preset fills what it leaves out", "[models]") {
+  recipe::Schema schema;
+  schema.describe<LanguageModelOptions>("model");
+  const auto read = [&](const std::string& keys) {
+    recipe::Diagnostics diagnostics;
+    const auto recipe =
+        recipe::load_text("recipe_version: 1\nmodel: {" + keys + "}\n", "test.yaml", {}, schema, diagnostics);
+    diagnostics.throw_if_errors();
+    return resolved(recipe.read<LanguageModelOptions>("model"), 32000);
+  };
+  const auto config = read("family: llama, preset: llama-60m, num_layers: 2, dropout: 0.1, tie_embeddings: all");
+  CHECK((config.hidden_size == 512 && config.ffn_size == 1376 && config.num_layers == 2 && config.num_kv_heads == 8));
+  CHECK((config.dropout == 0.1 && config.tie_embeddings && !config.bias && config.norm_eps == 1e-6));
+  CHECK_THROWS_WITH(read("family: llama, preset: lama-60m"), ContainsSubstring("llama-60m"));
 }
 
 TEST_CASE("options that make no model are refused with the key and the way out", "[models]") {
