@@ -39,6 +39,13 @@ SentencePiece::SentencePiece(const std::filesystem::path& model)
   if (!status.ok() || processor_->GetPieceSize() == 0)
     fail_in(path, fmt::format("this is not a SentencePiece model{}{}", status.ok() ? "" : ": ", status.message()));
   sha256_ = sha256_hex("sentencepiece " + sha256_hex(bytes));
+  std::vector<std::vector<int>> best;  // BPE has no list of the best
+  const bool is_unigram = processor_->NBestEncode("a", 1, &best).ok();
+  sampler_.set_rule(is_unigram ? SegmentationSampler::Rule::kUnigram : SegmentationSampler::Rule::kBpe);
+  for (int id = 0; id < processor_->GetPieceSize(); ++id)
+    if (!processor_->IsUnknown(id) && !processor_->IsControl(id) && !processor_->IsUnused(id) &&
+        !processor_->IsByte(id))
+      sampler_.add(processor_->IdToPiece(id), {id, processor_->GetScore(id)});
 }
 
 SentencePiece::~SentencePiece() = default;
@@ -49,6 +56,37 @@ void SentencePiece::encode(std::string_view text, std::vector<int32_t>& ids) con
   const auto status = processor_->Encode(text, &pieces);
   if (!status.ok()) throw DataError(fmt::format("SentencePiece cannot encode a text: {}", status.message()));
   ids.insert(ids.end(), pieces.begin(), pieces.end());
+}
+
+void SentencePiece::encode_sampled(std::string_view text, double alpha, CounterRng& rng,
+                                   std::vector<int32_t>& ids) const {
+  if (alpha == 0) return encode(text, ids);
+  require_utf8(text);
+  const std::string plain = normalised(text);
+  const bool has_bytes = processor_->IsByte(processor_->PieceToId("<0x00>"));
+  bool after_unknown = false;  // a run of unknown characters is one <unk>
+  for (const std::string_view part : sampler_.draw(plain, alpha, rng)) {
+    const auto* piece = sampler_.find(part);
+    if (piece) ids.push_back(piece->id);
+    if (!piece && has_bytes)
+      for (const char byte : part)
+        ids.push_back(processor_->PieceToId(fmt::format("<0x{:02X}>", static_cast<unsigned char>(byte))));
+    if (!piece && !has_bytes && !after_unknown) ids.push_back(processor_->unk_id());
+    after_unknown = !piece;
+  }
+}
+
+/// What the pieces are cut from. The library tells it only through the pieces.
+std::string SentencePiece::normalised(std::string_view text) const {
+  std::vector<std::string> pieces;
+  const auto status = processor_->Encode(text, &pieces);
+  if (!status.ok()) throw DataError(fmt::format("SentencePiece cannot encode a text: {}", status.message()));
+  std::string joined;
+  for (const std::string& piece : pieces) {
+    const bool is_byte = processor_->IsByte(processor_->PieceToId(piece));
+    joined += is_byte ? std::string(1, static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16))) : piece;
+  }
+  return joined;
 }
 
 std::string SentencePiece::decode(std::span<const int32_t> ids) const {

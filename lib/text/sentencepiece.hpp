@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/segmentation_sampler.hpp"
 #include "text/tokenizer.hpp"
 
 namespace sentencepiece {
@@ -25,6 +26,7 @@ class SentencePiece final : public Tokenizer {
   ~SentencePiece() override;
 
   void encode(std::string_view text, std::vector<int32_t>& ids) const override;
+  void encode_sampled(std::string_view text, double alpha, CounterRng& rng, std::vector<int32_t>& ids) const override;
   /// Control pieces such as `</s>` stand for nothing, `<unk>` for " ⁇ ".
   std::string decode(std::span<const int32_t> ids) const override;
 
@@ -36,7 +38,10 @@ class SentencePiece final : public Tokenizer {
   std::optional<int32_t> padding() const;
 
  private:
+  std::string normalised(std::string_view text) const;
+
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  SegmentationSampler sampler_;
   std::string sha256_;
 };
 

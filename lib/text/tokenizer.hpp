@@ -11,6 +11,10 @@
 
 #include "recipe/words.hpp"
 
+namespace sst {
+class CounterRng;
+}
+
 namespace sst::text {
 
 /// `tokenizer` of a recipe.
@@ -50,6 +54,13 @@ class Tokenizer {
   /// Appends the ids of UTF-8 text; nothing is put before or after it, and names of special tokens are plain text.
   ///   throws    DataError when the text is not UTF-8, or holds what the vocabulary cannot express
   virtual void encode(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  /// One of the ways to cut the text, drawn from `rng` (`sampling_alpha`): SentencePiece's unigram models draw in
+  /// proportion to probability^alpha, its BPE models leave out each merge with probability alpha. With alpha 0, and for
+  /// tokenizers that know one way only, this is encode().
+  virtual void encode_sampled(std::string_view text, double /*alpha*/, CounterRng& /*rng*/,
+                              std::vector<int32_t>& ids) const {
+    encode(text, ids);
+  }
   /// The bytes that the ids stand for; a cut sequence can be malformed UTF-8. Ids out of range throw DataError.
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
 

@@ -12,8 +12,8 @@
 
 namespace sst::text {
 
-/// Text that is cut already: tokens stand between white space. The vocabulary file has one token a line, in the order of
-/// their ids. A token that is not there becomes `<unk>`; the separator is `</s>`; each only where the file has it.
+/// Text that is cut already: tokens stand between white space. The vocabulary file has one token a line, in the order
+/// of their ids. A token that is not there becomes `<unk>`; the separator is `</s>`; each only where the file has it.
 class Whitespace final : public Tokenizer {
  public:
   /// Throws DataError with file and line: an empty line, white space in a token, a token twice.

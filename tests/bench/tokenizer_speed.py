@@ -6,8 +6,8 @@
 
 The text (plain or .xz) has documents with the line <|endoftext|> between; the folder holds vocab.json and merges.txt.
 --install makes a virtual environment in build/tokenizers and installs `tokenizers` there from PyPI. Hugging Face gets
-the text in four ways (documents whole or cut into paragraphs; encode_batch, encode_batch_fast), the best of two runs
-each, and its fastest way counts.
+the text in four ways (documents whole or cut into paragraphs; encode_batch, encode_batch_fast), and its fastest
+counts.
 """
 import argparse
 import hashlib
@@ -25,7 +25,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / "build" / "tokenizers"
 VERSION = "0.23.3"
 BETWEEN = "\n<|endoftext|>\n"
-REPEATS = 2
 
 
 def install():
@@ -49,13 +48,10 @@ def measure_hugging_face(text_file, folder):
     seconds = {}
     for parts, batch_list in batches.items():
         for verb in ("encode_batch", "encode_batch_fast"):
-            for _ in range(REPEATS):
-                start = time.process_time()
-                for batch in batch_list:
-                    getattr(tokenizer, verb)(batch, add_special_tokens=False)
-                taken = time.process_time() - start
-                name = f"{verb}, {parts}"
-                seconds[name] = min(taken, seconds.get(name, taken))
+            start = time.process_time()
+            for batch in batch_list:
+                getattr(tokenizer, verb)(batch, add_special_tokens=False)
+            seconds[f"{verb}, {parts}"] = time.process_time() - start
     rates = {name: size / taken / 1e6 for name, taken in seconds.items()}
     print(json.dumps({"version": tokenizers.__version__, "rates": rates}))
 

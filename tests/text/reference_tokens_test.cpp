@@ -1,5 +1,5 @@
-// The token files that data/lm/README.md of the shared folder prints the sums of: little-endian uint16, without a header
-// unless a case says otherwise.
+// The token files that data/lm/README.md of the shared folder prints the sums of: little-endian uint16, without a
+// header unless a case says otherwise.
 
 #include <algorithm>
 #include <set>

@@ -1,5 +1,7 @@
 #include "text/sentencepiece.hpp"
 
+#include <cmath>
+
 #include "core/error.hpp"
 #include "core/seeds.hpp"
 #include "tests/support/catch.hpp"
@@ -66,6 +68,50 @@ TEST_CASE("every SentencePiece vector comes out for all four models", "[text]") 
     CHECK_THROWS_AS(tokenizer.decode(Ids{-1}), sst::DataError);
     CHECK_THROWS_AS(encoded(tokenizer, "caf\xE9"), sst::DataError);
   }
+}
+
+TEST_CASE("a drawn segmentation reads the same, is the best one at the limit, and follows from the generator",
+          "[text]") {
+  const auto vectors = text_vectors("sentencepiece_vectors.json");
+  if (!vectors) return;
+  // The limit: no merge is left out; or every other way is improbable.
+  for (const auto& [name, limit] : {std::pair{"spm_bpe_8k", 1e-300}, {"mistral_v1", 1e-300}, {"spm_unigram_8k", 1e4}}) {
+    const auto path = shared_file(std::string("data/tokenizers/") + name);
+    if (!path) continue;
+    const SentencePiece tokenizer(*path);
+    const auto drawn = [&](const std::string& text, double alpha, uint64_t seed) {
+      sst::CounterRng rng(seed, sst::Stream::kDataOrder);
+      Ids ids;
+      tokenizer.encode_sampled(text, alpha, rng, ids);
+      return ids;
+    };
+    size_t differing = 0;
+    for (const auto& entry : vectors->at("encode")) {
+      const std::string text = from_hex(entry.at("utf8_hex"));
+      INFO(name << " " << entry.at("name"));
+      const Ids best = encoded(tokenizer, text);
+      CHECK(drawn(text, limit, 1) == best);
+      CHECK(drawn(text, 0, 1) == best);
+      CHECK(tokenizer.decode(drawn(text, 0.2, 1)) == tokenizer.decode(best));
+      CHECK(drawn(text, 0.2, 1) == drawn(text, 0.2, 1));
+      differing += drawn(text, 0.2, 1) != drawn(text, 0.2, 2);
+    }
+    CHECK(differing > vectors->at("encode").size() / 4);  // many of the texts are short
+  }
+}
+
+TEST_CASE("unigram segmentations are drawn in proportion to probability to the power alpha", "[text]") {
+  SegmentationSampler sampler;
+  const double score_a = -1, score_b = -1.5, score_ab = -3, alpha = 0.5;
+  sampler.add("a", {0, static_cast<float>(score_a)});
+  sampler.add("b", {1, static_cast<float>(score_b)});
+  sampler.add("ab", {2, static_cast<float>(score_ab)});
+  sst::CounterRng rng(4, sst::Stream::kDataOrder);
+  constexpr int kDraws = 20000;
+  int whole = 0;
+  for (int i = 0; i < kDraws; ++i) whole += sampler.draw("ab", alpha, rng).size() == 1;
+  const double expected = 1 / (1 + std::exp(alpha * (score_a + score_b - score_ab)));
+  CHECK(whole == Approx(kDraws * expected).margin(4 * std::sqrt(kDraws * expected * (1 - expected))));
 }
 
 TEST_CASE("what is no SentencePiece model is refused with its path", "[text]") {
