@@ -1,6 +1,7 @@
 #include "run/checks.hpp"
 
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 
@@ -105,6 +106,16 @@ void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::ve
                       "the model has " + join(names, ", "));
 }
 
+/// A note, since the next machine may have what this one lacks.
+void check_machine(const Recipe& recipe, Diagnostics& diagnostics) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (!recipe.sound("precision") || recipe.text("precision.compute") != "bf16" || torch::cuda::is_available()) return;
+  if (!__builtin_cpu_supports("avx512bf16"))
+    diagnostics.note(recipe.place("precision"),
+                     "this processor has no bfloat16 instructions: precision=fp32 is many times faster here");
+#endif
+}
+
 }  // namespace
 
 void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
@@ -115,6 +126,7 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
     if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
+  check_machine(recipe, diagnostics);
   check_targets(recipe, diagnostics, task.check(recipe, diagnostics));
 }
 
