@@ -34,8 +34,8 @@ struct HfExport {
 };
 
 /// Writes the model with plain matrices, whatever its method holds. The folder appears whole or not at all.
-///   throws  UserError when the folder has something in it, or for a type that such folders do not hold; DataError when a
-///           file to copy is missing; ResourceError when the disk does not take it
+///   throws  UserError when the folder has something in it, or for a type that such folders do not hold; DataError
+///           when a file to copy is missing; ResourceError when the disk does not take it
 void export_hf(const LanguageModel& model, const std::filesystem::path& folder, const HfExport& options = {});
 
 }  // namespace sst::models

@@ -19,7 +19,7 @@ struct HfFormat {
   std::vector<std::string> ignored;     ///< globs of buffers in older folders
   bool always_bias = false;             ///< a model without biases is written with biases of zero
   std::string embedding;                ///< name of the token embedding
-  /// The tokenizer_config.json that goes with a `tokenizer.model` where none is given; "" where the family has no such file.
+  /// The tokenizer_config.json beside a `tokenizer.model` where none is given; "" where the family has no such file.
   std::string tokenizer_config = "";
   std::function<LanguageModelConfig(const HfConfig&)> read;
   /// Every key of the family's own.

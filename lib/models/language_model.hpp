@@ -21,8 +21,8 @@ class Block : public torch::nn::Module {
   virtual torch::Tensor forward(const torch::Tensor& x, const nn::Pass& pass, nn::KeyValues* cache) = 0;
 };
 
-/// A decoder-only Transformer: from token ids to the scores of the next token. A family says what stands around its blocks
-/// and what is in them; it names its parts as Hugging Face does, so that tensors go by one name everywhere
+/// A decoder-only Transformer: from token ids to the scores of the next token. A family says what stands around its
+/// blocks and what is in them; it names its parts as Hugging Face does, so that tensors go by one name everywhere
 /// ("model.decoder.layers.0.fc1.weight").
 class LanguageModel : public torch::nn::Module {
  public:

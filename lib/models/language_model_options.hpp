@@ -14,8 +14,8 @@ std::vector<std::string> language_model_families();
 std::vector<std::string> language_model_presets();
 std::vector<std::string> language_model_activations();
 
-/// `model` of a language model, as a recipe writes it. What is not given comes from the preset, and without one from the
-/// family.
+/// `model` of a language model, as a recipe writes it. What is not given comes from the preset, and without one from
+/// the family.
 struct LanguageModelOptions {
   std::string family;
   std::optional<std::string> preset;

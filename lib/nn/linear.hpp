@@ -100,8 +100,8 @@ std::vector<NamedTensor> trainable_tensors(const torch::nn::Module& module);
 /// Every tensor a checkpoint holds, named by its path in `module`: parameters and buffers.
 std::vector<NamedTensor> stored_tensors(const torch::nn::Module& module);
 
-/// Every tensor of the same module with plain matrices: each linear map gives `weight`, the product of whatever it holds,
-/// and `bias`. What leaves for other programs, and what averaging and merging work on.
+/// Every tensor of the same module with plain matrices: each linear map gives `weight`, the product of whatever it
+/// holds, and `bias`. What leaves for other programs, and what averaging and merging work on.
 std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module);
 
 /// Gives the module the values of dense_tensors(); each linear map starts again from its matrix. All or nothing.

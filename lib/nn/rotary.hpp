@@ -6,8 +6,8 @@
 
 namespace sst::nn {
 
-/// Rotary position embedding (Su et al., arXiv 2104.09864) in LLaMA's layout: element i of a head is paired with element
-/// i + dim/2, and the pair at position p turns by the angle p · theta^(−2i/dim).
+/// Rotary position embedding (Su et al., arXiv 2104.09864) in LLaMA's layout: element i of a head is paired with
+/// element i + dim/2, and the pair at position p turns by the angle p · theta^(−2i/dim).
 class Rotary {
  public:
   Rotary(int64_t positions, int64_t head_dim, double theta, const torch::TensorOptions& tensors);

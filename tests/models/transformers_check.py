@@ -2,7 +2,7 @@
 
     python transformers_check.py FOLDER...
 
-Each FOLDER is an exported model with one more file, check.safetensors: `ids` and the `logits` that the exporter computed.
+Each FOLDER is an exported model with one more file, check.safetensors: `ids`, and the `logits` that we computed.
 Prints a line for each and fails when one differs by more than rounding, or when a tensor was not found in the folder.
 """
 
