@@ -69,8 +69,9 @@ TEST_CASE("a language model cut at any step and continued ends with the weights 
   const Program program(folder.path());
   REQUIRE(program.run({recipe_for(method), "--out", "whole"}).code == 0);
   for (const int steps : {6, 8, 13, 24, 40})
-    REQUIRE(program.run({recipe_for(method), "--out", "cut", "schedule.decay_steps=40",
-                         "train.max_steps=" + std::to_string(steps)})
+    REQUIRE(program
+                .run({recipe_for(method), "--out", "cut", "schedule.decay_steps=40",
+                      "train.max_steps=" + std::to_string(steps)})
                 .code == 0);
   const Outcome diff = program.run({"inspect", "whole", "--diff", "cut"});
   INFO(diff.out << diff.err);
