@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "text/utf8.hpp"
 
 namespace sst::text {
 namespace {
@@ -54,39 +55,6 @@ void check_kind_of_file(const fs::path& path) {
   if (kUnreadable.contains(extension))
     throw DataError(path.string() + ": files of this kind are not read here",
                     "plain text or JSON lines, or compressed by gzip, xz or zstd, or tar archives of these");
-}
-
-/// Index of the first byte of a malformed sequence; npos when all is UTF-8 (Unicode 15, table 3-7).
-size_t malformed_at(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  const size_t size = text.size();
-  for (size_t i = 0; i < size;) {
-    const unsigned char lead = bytes[i];
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    size_t more = 0;
-    unsigned char least = 0x80, most = 0xBF;  // of the second byte
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      more = 1;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      more = 2;
-      if (lead == 0xE0) least = 0xA0;
-      if (lead == 0xED) most = 0x9F;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      more = 3;
-      if (lead == 0xF0) least = 0x90;
-      if (lead == 0xF4) most = 0x8F;
-    } else {
-      return i;
-    }
-    if (size - i <= more || bytes[i + 1] < least || bytes[i + 1] > most) return i;
-    for (size_t k = 2; k <= more; ++k)
-      if (bytes[i + k] < 0x80 || bytes[i + k] > 0xBF) return i;
-    i += more + 1;
-  }
-  return std::string_view::npos;
 }
 
 std::string keys_of(const nlohmann::json& object) {
@@ -151,10 +119,9 @@ std::string RawDocument::where(size_t position) const {
 std::string document_text(RawDocument document, const CorpusOptions& options) {
   if (options.format == CorpusFormat::kJsonl)
     return text_of_json(document, options.text_key);  // JSON is UTF-8 or refused
-  const size_t malformed = malformed_at(document.bytes);
-  if (malformed != std::string_view::npos)
-    throw DataError(fmt::format("{}: byte 0x{:02x} is not UTF-8", document.where(malformed),
-                                static_cast<unsigned char>(document.bytes[malformed])),
+  if (const auto malformed = first_malformed(document.bytes))
+    throw DataError(fmt::format("{}: byte 0x{:02x} is not UTF-8", document.where(*malformed),
+                                static_cast<unsigned char>(document.bytes[*malformed])),
                     "convert the file to UTF-8, for example with iconv");
   return std::move(document.bytes);
 }
