@@ -21,7 +21,9 @@ Action add_prepare(CLI::App& command) {
   command.allow_extras();
   examples(command, "  sst-train prepare recipes/lm/lm_small.yaml");
   return [options, &command](const CommonFlags& common) {
-    const auto recipe = load_recipe(options->recipe, command.remaining(), common);
+    CommonFlags silent = common;
+    silent.quiet = true;  // that nothing is prepared yet is no news here
+    const auto recipe = load_recipe(options->recipe, command.remaining(), silent);
     if (recipe.text("task") != "language_modeling")
       throw UserError(recipe.text("task") + " has nothing to prepare",
                       "data_tools/prepare_graphs.py makes the folders of graph tasks");
