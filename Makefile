@@ -91,7 +91,7 @@ install: release ## install the program (PREFIX=/usr/local); it goes on using th
 cuda-check: ## compile and link against a CUDA LibTorch: LIBTORCH=DIR CUDA_ROOT=toolkit; needs no GPU
 	@[ -n "$(LIBTORCH)" ] && [ -d "$(CUDA_ROOT)" ] || { \
 	  echo "usage: make cuda-check LIBTORCH=/path/to/cuda/libtorch CUDA_ROOT=/path/to/toolkit [CMAKE=cmake]" >&2; exit 2; }
-	@export CUDA_PATH=$(CUDA_ROOT) CUDACXX=$(CUDA_ROOT)/bin/nvcc CPATH=$(CUDA_ROOT)/include; \
+	@export CUDA_PATH=$(CUDA_ROOT) CUDACXX=$$(realpath $(CUDA_ROOT)/bin/nvcc) CPATH=$(CUDA_ROOT)/include; \
 	  $(call configure,cuda,-DCUDAToolkit_ROOT=$(CUDA_ROOT) -DCUDA_TOOLKIT_ROOT_DIR=$(CUDA_ROOT) \
 	    "-DCMAKE_PREFIX_PATH=$(LIBTORCH);$(CUDA_ROOT)") && $(CMAKE) --build --preset cuda -j $(JOBS)
 
