@@ -53,9 +53,6 @@ foreach(linker mold lld gold)
   endif()
 endforeach()
 
-# An installed program finds the LibTorch it was built with.
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
-
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(CLI11 REQUIRED)
@@ -68,6 +65,10 @@ set(CAFFE2_STATIC_LINK_CUDA OFF)
 set(CMAKE_MESSAGE_LOG_LEVEL ERROR)  # LibTorch warns of a profiler library that its wheel never carries
 find_package(Torch REQUIRED)
 unset(CMAKE_MESSAGE_LOG_LEVEL)
+
+# An installed program finds the LibTorch it was built with.
+set(CMAKE_INSTALL_RPATH ${TORCH_INSTALL_PREFIX}/lib)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 # LibTorch's include folder carries its own fmt, newer than the one the system's spdlog was built against. A folder
 # that holds nothing but a link to the system's fmt, put before LibTorch's, decides for the system's.
