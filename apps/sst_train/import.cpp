@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The recipe of a model that was trained elsewhere: its sizes and its tokenizer; what belongs to training is a
-/// placeholder.
+/// The recipe of a model that was trained elsewhere: its sizes and its tokenizer. A recipe has to say how it
+/// trains, so this one names a text that is not there and a single step.
 std::string recipe_text(const models::HfModel& model, const fs::path& folder) {
   const auto& config = model.config;
   const bool is_spm = fs::exists(folder / "tokenizer.model");

@@ -3,24 +3,13 @@
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "data/token_dataset.hpp"
-#include "nn/token_loss.hpp"
 #include "run/open_model.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
 namespace {
-
-/// Σ −log p of each token given those before it, in nats, and their number.
-nn::LossSum nats_of(const run::OpenedModel& opened, const torch::Tensor& inputs, const torch::Tensor& targets) {
-  const torch::NoGradGuard no_grad;
-  auto& model = opened.model();
-  const torch::Tensor hidden = model.hidden(inputs, opened.pass);
-  return nn::token_loss(hidden.reshape({-1, hidden.size(-1)}), model.output_weight(), targets.reshape({-1}),
-                        {.compute = opened.pass.compute});
-}
 
 void score_tokens(const run::OpenedModel& opened, const std::string& path, int64_t seq_len, bool as_json) {
   const auto& tokenizer = opened.task->tokenizer();
@@ -29,16 +18,8 @@ void score_tokens(const run::OpenedModel& opened, const std::string& path, int64
   const data::TokenDataset dataset(
       text::TokenStream(std::move(files)),
       {.seq_len = seq_len, .shuffle = false, .vocabulary = tokenizer.size(), .separator = tokenizer.separator()});
-  double nats = 0, count = 0;
-  constexpr int64_t kSequences = 8;
-  for (int64_t first = 0; first < dataset.size(); first += kSequences) {
-    std::vector<int64_t> chosen(static_cast<size_t>(std::min(kSequences, dataset.size() - first)));
-    std::iota(chosen.begin(), chosen.end(), first);
-    const auto batch = dataset.batch(chosen);
-    const auto loss = nats_of(opened, batch.inputs, batch.targets);
-    nats += loss.sum.item<double>();
-    count += loss.count;
-  }
+  const auto loss = opened.task->loss_over(dataset, dataset.size(), opened.pass);
+  const double nats = loss.sum.item<double>(), count = loss.count;
   if (as_json)
     fmt::print("{}\n", nlohmann::ordered_json({{"nats", nats}, {"tokens", count}, {"loss", nats / count}}).dump(2));
   else
@@ -48,6 +29,7 @@ void score_tokens(const run::OpenedModel& opened, const std::string& path, int64
 
 /// Every line of standard input: its log-probability, tokens and perplexity.
 void score_lines(const run::OpenedModel& opened) {
+  const torch::NoGradGuard no_grad;
   const auto& tokenizer = opened.task->tokenizer();
   for (std::string line; std::getline(std::cin, line);) {
     // The first token needs something to follow: the separator, where there is one.
@@ -60,7 +42,8 @@ void score_lines(const run::OpenedModel& opened) {
       fmt::print("0.000000\t0\t{}\n", line);
       continue;
     }
-    const auto loss = nats_of(opened, all.narrow(1, 0, count), all.narrow(1, 1, count));
+    const auto loss =
+        opened.task->loss_of({.inputs = all.narrow(1, 0, count), .targets = all.narrow(1, 1, count)}, opened.pass);
     fmt::print("{:.6f}\t{}\t{}\n", -loss.sum.item<double>(), count, line);
   }
 }

@@ -14,18 +14,9 @@ namespace fs = std::filesystem;
 
 constexpr double kDefaultValidFraction = 0.0005;  // nanoGPT's share of OpenWebText
 
-bool is_raw_text(const LanguageDataOptions& options) { return options.format == "text" || options.format == "jsonl"; }
-
-std::vector<fs::path> files_of(const recipe::OneOrMany<recipe::Path>& paths, const fs::path& data_root) {
-  std::vector<std::string> patterns;
-  for (const recipe::Path& path : paths.values) patterns.push_back(path.text);
-  return text::corpus_files(patterns, data_root);
-}
-
 text::CorpusRecipe corpus_of(const LanguageDataOptions& options, const fs::path& data_root) {
   text::CorpusRecipe corpus;
-  corpus.read.format = options.format == "jsonl" ? text::CorpusFormat::kJsonl : text::CorpusFormat::kText;
-  corpus.read.text_key = options.text_key;
+  corpus.read = corpus_options(options);
   corpus.train = files_of(options.train, data_root);
   corpus.valid = files_of(options.valid, data_root);
   if (corpus.valid.empty()) corpus.valid_fraction = options.valid_fraction.value_or(kDefaultValidFraction);
@@ -102,6 +93,21 @@ std::pair<fs::path, text::TokenManifest> fitting_shards(const LanguageDataOption
 }
 
 }  // namespace
+
+bool is_raw_text(const LanguageDataOptions& options) { return options.format == "text" || options.format == "jsonl"; }
+
+text::CorpusOptions corpus_options(const LanguageDataOptions& options) {
+  text::CorpusOptions read;
+  read.format = options.format == "jsonl" ? text::CorpusFormat::kJsonl : text::CorpusFormat::kText;
+  read.text_key = options.text_key;
+  return read;
+}
+
+std::vector<fs::path> files_of(const recipe::OneOrMany<recipe::Path>& paths, const fs::path& data_root) {
+  std::vector<std::string> patterns;
+  for (const recipe::Path& path : paths.values) patterns.push_back(path.text);
+  return text::corpus_files(patterns, data_root);
+}
 
 std::vector<Problem> check_language_options(const LanguageDataOptions& options) {
   std::vector<Problem> problems;

@@ -52,6 +52,16 @@ struct LanguageDataOptions {
 /// What `data` gets wrong before any file is looked at: keys that are missing or do not go together.
 std::vector<Problem> check_language_options(const LanguageDataOptions& options);
 
+/// Whether the data are texts that `prepare` has to tokenize.
+bool is_raw_text(const LanguageDataOptions& options);
+
+/// How the files of raw text are read.
+text::CorpusOptions corpus_options(const LanguageDataOptions& options);
+
+/// The files that `train` or `valid` names. Throws DataError when one is missing.
+std::vector<std::filesystem::path> files_of(const recipe::OneOrMany<recipe::Path>& paths,
+                                            const std::filesystem::path& data_root);
+
 /// Bytes of the files that `train` and `valid` name, as they lie on disk. Throws DataError when one is missing.
 int64_t corpus_bytes(const LanguageDataOptions& options, const std::filesystem::path& data_root);
 

@@ -26,8 +26,7 @@ LanguageModeling::LanguageModeling(LanguageRecipe recipe)
 
 const data::LanguageData& LanguageModeling::data() const {
   if (data_) return *data_;
-  const bool is_raw = recipe_.data.format == "text" || recipe_.data.format == "jsonl";
-  if (is_raw && data::corpus_bytes(recipe_.data, recipe_.data_root) <= kSmallCorpusBytes)
+  if (data::is_raw_text(recipe_.data) && data::corpus_bytes(recipe_.data, recipe_.data_root) <= kSmallCorpusBytes)
     data::prepare_language_data(recipe_.data, recipe_.data_root, *tokenizer_);
   data_ = data::load_language_data(recipe_.data, recipe_.data_root, *tokenizer_);
   return *data_;
@@ -82,7 +81,7 @@ StepShape LanguageModeling::step_shape(int64_t step) {
 
 nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) {
   const torch::Tensor hidden = model_->hidden(batch.inputs.to(device_), pass);  // [batch, time, dim]
-  const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), targets = batch.targets.to(device_).view({-1});
+  const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), targets = batch.targets.to(device_).reshape({-1});
   if (const torch::Tensor weight = model_->output_weight(); weight.defined())
     return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale});
   // A method holds the output layer as something else than one matrix.
@@ -100,14 +99,8 @@ nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
                  mine);
 }
 
-Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass) {
-  if (split != "valid") throw UserError("language models have no split '" + split + "'", "use valid");
-  if (!data().valid) throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
+nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass) {
   const torch::NoGradGuard no_grad;
-  const auto& dataset = *data().valid;
-  int64_t sequences = dataset.size();
-  if (recipe_.eval.max_batches)
-    sequences = std::min(sequences, *recipe_.eval.max_batches * recipe_.sequences_per_step());
   double sum = 0, count = 0;
   for (int64_t first = 0; first < sequences; first += micro_batch()) {
     std::vector<int64_t> chosen(static_cast<size_t>(std::min(micro_batch(), sequences - first)));
@@ -116,11 +109,23 @@ Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pas
     sum += loss.sum.item<double>();
     count += loss.count;
   }
-  Metrics metrics = {{"loss", sum / count}, {"ppl_token", std::exp(sum / count)}};
+  return {torch::scalar_tensor(sum, torch::kFloat64), count};
+}
+
+Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass) {
+  if (split != "valid") throw UserError("language models have no split '" + split + "'", "use valid");
+  if (!data().valid) throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
+  const auto& dataset = *data().valid;
+  int64_t sequences = dataset.size();
+  if (recipe_.eval.max_batches)
+    sequences = std::min(sequences, *recipe_.eval.max_batches * recipe_.sequences_per_step());
+  const nn::LossSum loss = loss_over(dataset, sequences, pass);
+  const double mean = loss.sum.item<double>() / loss.count;
+  Metrics metrics = {{"loss", mean}, {"ppl_token", std::exp(mean)}};
   if (data().valid_text_bytes) {
     const double bytes_per_token =
         static_cast<double>(*data().valid_text_bytes) / static_cast<double>(dataset.tokens());
-    metrics["bits_per_byte"] = sum / count / bytes_per_token / std::numbers::ln2;
+    metrics["bits_per_byte"] = mean / bytes_per_token / std::numbers::ln2;
   }
   return metrics;
 }

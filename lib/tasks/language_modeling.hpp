@@ -30,6 +30,11 @@ class LanguageModeling final : public Task {
   /// "loss" in nats per token, "ppl_token", and "bits_per_byte" of the text where its size is known.
   Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
 
+  /// Nats over the targets of a batch, with a graph while gradients are enabled.
+  nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass);
+  /// The same over the first `sequences` of a data set, in order, without a graph.
+  nn::LossSum loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass);
+
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data().sha256; }
   double activation_bytes() const override;
@@ -45,7 +50,6 @@ class LanguageModeling final : public Task {
   const data::LanguageData& data() const;
   int64_t micro_batch() const;
   double bytes_per_sequence() const;
-  nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass);
 
   LanguageRecipe recipe_;
   std::unique_ptr<text::Tokenizer> tokenizer_;

@@ -23,34 +23,22 @@ bool is_trained_here(const text::TokenizerOptions& tokenizer) {
   return !tokenizer.model && (tokenizer.type == "sentencepiece" || tokenizer.type == "characters");
 }
 
-std::vector<fs::path> training_files(const LanguageRecipe& recipe) {
-  std::vector<std::string> patterns;
-  for (const auto& path : recipe.data.train.values) patterns.push_back(path.text);
-  return text::corpus_files(patterns, recipe.data_root);
-}
-
 /// Where a tokenizer trained on these files lies: named by all that decides it.
 fs::path trained_tokenizer(const LanguageRecipe& recipe) {
   const auto& options = recipe.tokenizer;
   Sha256 digest;
   digest.update(fmt::format("{}\n{}\n{}\n{}\n{}\n", options.type, options.vocab_size.value_or(0), options.algorithm,
                             options.character_coverage, recipe.data.text_key));
-  for (const fs::path& file : training_files(recipe))
+  for (const fs::path& file : data::files_of(recipe.data.train, recipe.data_root))
     digest.update(fmt::format("{}\n{}\n", file.filename().string(), fs::file_size(file)));
   const bool is_characters = options.type == "characters";
   return fs::path(recipe.data_root) / "prepared" /
          ("tokenizer-" + digest.hex().substr(0, 12) + (is_characters ? ".json" : ".model"));
 }
 
-text::CorpusReader corpus_reader(const LanguageRecipe& recipe, const text::CorpusOptions& options) {
-  return {training_files(recipe), options};
-}
-
 void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
-  text::CorpusOptions options;
-  options.format = recipe.data.format == "jsonl" ? text::CorpusFormat::kJsonl : text::CorpusFormat::kText;
-  options.text_key = recipe.data.text_key;
-  auto reader = corpus_reader(recipe, options);
+  const text::CorpusOptions options = data::corpus_options(recipe.data);
+  text::CorpusReader reader(data::files_of(recipe.data.train, recipe.data_root), options);
   text::RawDocument document;
   fs::create_directories(path.parent_path());
   if (recipe.tokenizer.type == "characters") {
