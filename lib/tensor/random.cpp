@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include <array>
+#include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -10,13 +12,33 @@
 namespace sst::tensor {
 namespace {
 
-template <class Draw>
-torch::Tensor filled(torch::IntArrayRef shape, const torch::TensorOptions& options, Draw draw) {
+/// A uniform number in [0, 1) from two words of a stream, as CounterRng::uniform() makes it.
+double unit(const uint32_t* words) {
+  return static_cast<double>((words[0] | (uint64_t{words[1]} << 32)) >> 11) * 0x1.0p-53;
+}
+
+/// Value i from the words i · kWords and on: what one call after the other would draw, on all cores.
+template <int64_t kWords, class FromWords>
+torch::Tensor filled(torch::IntArrayRef shape, const torch::TensorOptions& options, const CounterRng& rng,
+                     const FromWords& from_words) {
   if (options.device().is_meta()) return torch::empty(shape, options);
-  const torch::Tensor values = torch::empty(shape, torch::kFloat64);
-  double* const data = values.mutable_data_ptr<double>();
-  for (int64_t i = 0; i < values.numel(); ++i) data[i] = draw();
-  return values.to(options.device(), options.dtype().toScalarType());
+  constexpr int64_t kChunk = 256;  // values drawn at a time; whole blocks of four words
+  const auto type = options.dtype().toScalarType();
+  const torch::Tensor values = torch::empty(shape, type);
+  AT_DISPATCH_FLOATING_TYPES_AND(torch::kBFloat16, type, "random values", [&] {
+    auto* const data = values.mutable_data_ptr<scalar_t>();
+    const int64_t count = values.numel();
+    at::parallel_for(0, (count + kChunk - 1) / kChunk, 16, [&](int64_t begin, int64_t end) {
+      std::array<uint32_t, kChunk * kWords> words;
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t first = chunk * kChunk, size = std::min(kChunk, count - first);
+        rng.fill(static_cast<uint64_t>(first * kWords / 4), {words.data(), static_cast<size_t>(size * kWords)});
+        for (int64_t i = 0; i < size; ++i)
+          data[first + i] = static_cast<scalar_t>(from_words(words.data() + i * kWords));
+      }
+    });
+  });
+  return values.to(options.device());
 }
 
 template <class Scalar>
@@ -37,14 +59,18 @@ void fill_dropout_factors(Scalar* factors, int64_t count, double p, const Counte
 
 }  // namespace
 
-torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, CounterRng rng,
+torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, const CounterRng& rng,
                       const torch::TensorOptions& options) {
-  return filled(shape, options, [&] { return least + (most - least) * rng.uniform(); });
+  return filled<2>(shape, options, rng,
+                   [&](const uint32_t* words) { return least + (most - least) * unit(words); });
 }
 
-torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, CounterRng rng,
+torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, const CounterRng& rng,
                      const torch::TensorOptions& options) {
-  return filled(shape, options, [&] { return mean + deviation * rng.normal(); });
+  return filled<4>(shape, options, rng, [&](const uint32_t* words) {  // Box-Muller, as CounterRng::normal()
+    const double radius = std::sqrt(-2.0 * std::log1p(-unit(words)));
+    return mean + deviation * (radius * std::cos(2.0 * std::numbers::pi * unit(words + 2)));
+  });
 }
 
 torch::Tensor permutation(int64_t count, CounterRng rng) {

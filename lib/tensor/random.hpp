@@ -4,17 +4,17 @@
 
 #include "core/seeds.hpp"
 
-/// Tensors drawn from the named streams: pure functions of their arguments, the same on every device. Numbers
-/// are drawn in double precision on the CPU and then cast, so that float32 and float64 models start from the
-/// same values. On the meta device nothing is drawn.
+/// Tensors drawn from the named streams, from their beginning: pure functions of their arguments, the same on every
+/// device and number of threads. Numbers are drawn in double precision on the CPU and then cast, so that float32 and
+/// float64 models start from the same values. On the meta device nothing is drawn.
 namespace sst::tensor {
 
 /// Uniform on [least, most).
-torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, CounterRng rng,
+torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, const CounterRng& rng,
                       const torch::TensorOptions& options = torch::kFloat32);
 
 /// Normal with the given mean and standard deviation.
-torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, CounterRng rng,
+torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, const CounterRng& rng,
                      const torch::TensorOptions& options = torch::kFloat32);
 
 /// The numbers 0 … count − 1 in random order, int64 [count].

@@ -1,32 +1,17 @@
 // Epochs of whole runs on one thread: one training step and one evaluation of both held-out splits. The recipes of the
 // prepared graphs need SST_DATA_ROOT, see data_tools/; without it their lines say so.
 
-#include "recipe/builtin.hpp"
-#include "recipe/load.hpp"
-#include "run/assembly.hpp"
-#include "run/recipe_schema.hpp"
 #include "run/training_step.hpp"
+#include "tests/bench/assemble.hpp"
 #include "tests/bench/settings.hpp"
 
 namespace sst::bench {
 namespace {
 
-run::Assembly assemble(const std::string& name, const std::vector<std::string>& overrides) {
-  recipe::Diagnostics diagnostics;
-  const auto builtin = [](const std::string& wanted) {
-    return std::optional<std::string>(recipe::find_builtin_recipe(wanted).text);
-  };
-  const auto loaded =
-      recipe::load("builtin:" + name, {.overrides = overrides, .builtin = builtin}, run::recipe_schema(), diagnostics);
-  diagnostics.throw_if_errors();
-  return run::assemble(loaded);
-}
-
 void epoch(benchmark::State& state, const std::string& recipe, const std::vector<std::string>& overrides) {
   const Threads one(1);
   try {
     auto assembly = assemble(recipe, overrides);
-    assembly.method->on_start(*assembly.optimizer);
     int64_t step = 0;
     for (auto _ : state) {
       run::training_step(assembly, step++);

@@ -27,6 +27,16 @@ TEST_CASE("float32 draws are the rounded float64 draws", "[tensor]") {
   CHECK_FALSE(torch::equal(uniform({7}, 0, 1, kRng), uniform({7}, 0, 1, {5, Stream::kInit, 2})));
 }
 
+TEST_CASE("a tensor holds what its stream gives one number after the other", "[tensor][random]") {
+  const torch::Tensor flat = uniform({9, 111}, -2, 3, kRng, torch::kFloat64);
+  const torch::Tensor bell = normal({9, 111}, 1, 2, kRng, torch::kFloat64);
+  CounterRng flat_stream = kRng, bell_stream = kRng;
+  for (int64_t i = 0; i < flat.numel(); ++i) {
+    REQUIRE(flat.view(-1)[i].item<double>() == -2 + 5 * flat_stream.uniform());
+    REQUIRE(bell.view(-1)[i].item<double>() == 1 + 2 * bell_stream.normal());
+  }
+}
+
 TEST_CASE("a permutation holds every number once and depends on its stream", "[tensor]") {
   const torch::Tensor order = permutation(100, kRng);
   CHECK(torch::equal(std::get<0>(order.sort()), torch::arange(100, torch::kInt64)));
