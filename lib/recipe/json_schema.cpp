@@ -129,7 +129,10 @@ Json section_schema(const Schema& schema, const std::string& section) {
   for (const std::string& name : schema.names_in(section)) {
     const std::string path = join_path(section, name);
     const Key* key = schema.find(path);
-    properties[name] = key ? key_schema(*key) : section_schema(schema, path);
+    if (key && schema.is_section(path))
+      properties[name] = {{"anyOf", Json::array({key_schema(*key), section_schema(schema, path)})}};
+    else
+      properties[name] = key ? key_schema(*key) : section_schema(schema, path);
   }
   Json mapping = {{"type", section.empty() ? Json("object") : Json({"object", "null"})},
                   {"properties", properties},

@@ -64,7 +64,9 @@ class Resolver {
     for (const Node& child : mapping.children) {
       const std::string path = join_path(section, child.key);
       const bool dotted = child.key.find('.') != std::string::npos;
-      if (!dotted && schema_.is_section(path)) {
+      const bool is_key = !dotted && schema_.find(path) != nullptr;
+      // A name that is both is a section where a mapping is written.
+      if (!dotted && schema_.is_section(path) && (child.is_mapping() || !is_key)) {
         section_places_[path] = child.key_place;
         if (child.is_mapping()) {
           walk(child, path);
@@ -73,7 +75,7 @@ class Resolver {
               "E-mapping", child.place, fmt::format("'{}' is {} but must be a mapping of keys", path, shown(child)),
               fmt::format("write its keys below it: {}: {{{}: ...}}", child.key, schema_.names_in(path).front()));
         }
-      } else if (!dotted && schema_.find(path)) {
+      } else if (is_key) {
         given_[path] = &child;
       } else {
         report_unknown(path, child.key_place);

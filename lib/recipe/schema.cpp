@@ -107,7 +107,6 @@ void Schema::add(const std::string& path, KeyType type, Variant variant) {
       const std::string section = path.substr(0, dot);
       if (!is_section(section)) sections_.push_back(section);
     }
-    require(!is_section(path), "recipe key '" + path + "' is a section too");
     return;
   }
   Key& key = keys_[known->second];

@@ -57,7 +57,8 @@ class Schema {
   Schema();
 
   /// Adds the fields of Options under `section` ("" = top level). A key described before gets one more
-  /// variant; it must have the same type (std::logic_error).
+  /// variant; it must have the same type (std::logic_error). A name may be a key for one task and a section for another
+  /// (`data.train` and `data.train.src`): a mapping is then read as the section.
   template <class Options>
   void describe(const std::string& section, const Condition& when = always());
 

@@ -89,13 +89,14 @@ def train_peer(root):
 
 
 def train_ours(program, root, precision, threads):
+    recipe = peers.ROOT / "recipes/lm/tinyshakespeare_char_cpu.yaml"
     with tempfile.TemporaryDirectory() as out:
-        output, _, _ = peers.run(
-            [program, "train", peers.ROOT / "recipes/lm/tinyshakespeare_char_cpu.yaml", f"data_root={root}",
-             f"out_root={out}", f"precision={precision}", "eval.every=off", f"runtime.threads={threads}", "--quiet",
-             "--json"], threads)
-        records = [json.loads(line) for line in next(pathlib.Path(out).glob("*/*/metrics.jsonl")).open()]
-    return output, records
+        peers.run([program, "train", recipe, f"data_root={root}", f"out_root={out}", f"precision={precision}",
+                   f"runtime.threads={threads}", "eval.every=off", "--quiet", "--json"], threads)
+        report = json.loads(next(pathlib.Path(out).glob("*/*/report.json")).read_text())
+    split = report["time_split"]
+    return {"seconds": report["seconds"] - split["evaluation"], "loss": report["results"]["valid/loss"],
+            "parameters": report["parameters"]["total"]}
 
 
 def main():
@@ -112,10 +113,15 @@ def main():
     python = peers.python(arguments.install)
     output, _, _ = peers.run([python, __file__, "--peer", arguments.data_root], arguments.threads)
     theirs = json.loads(output.splitlines()[-1])
-    print(f"eager PyTorch: {theirs['seconds']:.1f} s, validation loss {theirs['loss']:.3f}")
-    for precision in arguments.precision:
-        output, records = train_ours(arguments.program, arguments.data_root.resolve(), precision, arguments.threads)
-        print(output, records[-1])
+    lines = [("eager PyTorch, fp32", theirs)]
+    lines += [(f"sst-train, {precision}",
+               train_ours(arguments.program, arguments.data_root.resolve(), precision, arguments.threads))
+              for precision in arguments.precision]
+    print("| by | parameters | training, s | ms a step | validation loss | time beside the peer's |\n"
+          "|---|---:|---:|---:|---:|---:|")
+    for name, run in lines:
+        print(f"| {name} | {run['parameters']:,} | {run['seconds']:.1f} | {run['seconds'] / STEPS * 1e3:.1f} "
+              f"| {run['loss']:.3f} | {run['seconds'] / theirs['seconds']:.2f} |")
 
 
 if __name__ == "__main__":

@@ -34,4 +34,50 @@ TEST_CASE("the words of Norway stay words where a string is wanted", "[recipe]")
   CHECK(good("data: {use_feats: false}\n").read<DataOptions>("data").use_feats == false);
 }
 
+namespace {
+
+struct Choice {
+  std::string task;
+  template <class Field>
+  void describe(Field& field) {
+    field(task, "task", one_of({"text", "pairs"}).required(), "task");
+  }
+};
+
+struct Texts {
+  OneOrMany<Path> train = {};
+  template <class Field>
+  void describe(Field& field) {
+    field(train, "train", anything(), "texts");
+  }
+};
+
+struct Pairs {
+  OneOrMany<Path> source = {};
+  template <class Field>
+  void describe(Field& field) {
+    field(source, "train.src", anything().required(), "source texts");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a name can be a key of one task and a section of another", "[recipe]") {
+  Schema schema;
+  schema.describe<Choice>("");
+  schema.describe<Texts>("data", only_when("task", {"text"}));
+  schema.describe<Pairs>("data", only_when("task", {"pairs"}));
+  const auto load = [&](const std::string& text, Diagnostics& diagnostics) {
+    return load_text("recipe_version: 1\n" + text, "r.yaml", {}, schema, diagnostics);
+  };
+  Diagnostics none;
+  CHECK(load("task: text\ndata: {train: a.txt}\n", none).read<Texts>("data").train.values[0].text == "a.txt");
+  CHECK(load("task: pairs\ndata: {train: {src: a.de}}\n", none).read<Pairs>("data").source.values[0].text == "a.de");
+  CHECK_FALSE(none.has_errors());
+  Diagnostics wrong;
+  load("task: pairs\ndata: {train: a.txt}\n", wrong);
+  CHECK(wrong.render().find("'data.train' is not used when 'task' is 'pairs'") != std::string::npos);
+  CHECK(wrong.render().find("'data.train.src' is missing") != std::string::npos);
+}
+
 }  // namespace sst::recipe_test
