@@ -100,7 +100,21 @@ std::string SentencePiece::decode(std::span<const int32_t> ids) const {
 
 int64_t SentencePiece::size() const { return processor_->GetPieceSize(); }
 std::optional<int32_t> SentencePiece::separator() const { return if_there(processor_->eos_id()); }
-std::optional<int32_t> SentencePiece::begin_of_sentence() const { return if_there(processor_->bos_id()); }
+std::optional<int32_t> SentencePiece::begin() const { return if_there(processor_->bos_id()); }
 std::optional<int32_t> SentencePiece::padding() const { return if_there(processor_->pad_id()); }
+std::optional<int32_t> SentencePiece::unknown() const { return if_there(processor_->unk_id()); }
+
+std::string SentencePiece::piece(int32_t id) const {
+  require_id(id, size());
+  return processor_->IdToPiece(id);
+}
+
+std::string SentencePiece::join(std::span<const std::string> pieces) const {
+  std::string text;
+  const auto status = processor_->Decode(std::vector<std::string>(pieces.begin(), pieces.end()), &text);
+  if (!status.ok())
+    throw DataError(fmt::format("SentencePiece cannot join {} pieces: {}", pieces.size(), status.message()));
+  return text;
+}
 
 }  // namespace sst::text

@@ -18,7 +18,7 @@ namespace sst::text {
 
 /// A SentencePiece model (Kudo and Richardson 2018) of any type, with the normaliser that it carries. The separator is
 /// its end-of-sentence id. Without byte fallback a run of unknown characters becomes `<unk>`.
-class SentencePiece final : public Tokenizer {
+class SentencePiece final : public SentenceTokenizer {
  public:
   /// A model file, or a folder with one file *.model.
   ///   throws    DataError with path and reason
@@ -34,8 +34,11 @@ class SentencePiece final : public Tokenizer {
   std::optional<int32_t> separator() const override;
   std::string sha256() const override { return sha256_; }
 
-  std::optional<int32_t> begin_of_sentence() const;
-  std::optional<int32_t> padding() const;
+  std::optional<int32_t> begin() const override;
+  std::optional<int32_t> padding() const override;
+  std::optional<int32_t> unknown() const override;
+  std::string piece(int32_t id) const override;
+  std::string join(std::span<const std::string> pieces) const override;
 
  private:
   std::string normalised(std::string_view text) const;

@@ -69,6 +69,18 @@ class Tokenizer {
   virtual std::string sha256() const = 0;                ///< of all that decides what encode() returns
 };
 
+/// A tokenizer of single sentences: it knows what stands around one, and what its pieces are called.
+class SentenceTokenizer : public Tokenizer {
+ public:
+  virtual std::optional<int32_t> begin() const = 0;    ///< in front of a sentence; its end is separator()
+  virtual std::optional<int32_t> padding() const = 0;  ///< behind the end
+  virtual std::optional<int32_t> unknown() const = 0;  ///< what a word without an id becomes
+  /// The id's name in the vocabulary, such as "▁Haus" or "Hau@@". Ids out of range throw DataError.
+  virtual std::string piece(int32_t id) const = 0;
+  /// The text that pieces stand for; they need not be in the vocabulary.
+  virtual std::string join(std::span<const std::string> pieces) const = 0;
+};
+
 /// The tokenizer that the options name, read from its files.
 ///   throws    DataError with file, place and reason; UserError when `model` is needed and missing
 std::unique_ptr<Tokenizer> make_tokenizer(const TokenizerOptions& options, const std::filesystem::path& data_root);

@@ -62,10 +62,15 @@ void Whitespace::encode(std::string_view text, std::vector<int32_t>& ids) const 
 }
 
 std::string Whitespace::decode(std::span<const int32_t> ids) const {
+  std::vector<std::string> pieces;
+  for (const int32_t id : ids) pieces.push_back(piece(id));
+  return join(pieces);
+}
+
+std::string Whitespace::join(std::span<const std::string> pieces) const {
   std::string text;
   bool joins = true;  // nothing stands between the last token and the next one
-  for (const int32_t id : ids) {
-    std::string_view token = texts_.at(id);
+  for (const std::string_view token : pieces) {
     if (!joins) text += ' ';
     joins = ends_with(token, kJoiner);
     text += token.substr(0, token.size() - (joins ? kJoiner.size() : 0));

@@ -55,7 +55,7 @@ TEST_CASE("every SentencePiece vector comes out for all four models", "[text]") 
     const auto& facts = vectors->at("models").at(name);
     CHECK(tokenizer.size() == facts.at("pieces"));
     CHECK(tokenizer.separator() == facts.at("eos").get<int32_t>());
-    CHECK(tokenizer.begin_of_sentence().value_or(-1) == facts.at("bos"));
+    CHECK(tokenizer.begin().value_or(-1) == facts.at("bos"));
     CHECK(tokenizer.padding().value_or(-1) == facts.at("pad"));
     for (const auto& entry : vectors->at("encode")) {
       INFO(name << " " << entry.at("name"));
@@ -137,7 +137,7 @@ TEST_CASE("a model of either algorithm is trained to the same bytes twice, and r
     const SentencePiece tokenizer(folder / "a.model");
     CHECK(tokenizer.size() == 60);
     CHECK(tokenizer.separator() == 2);
-    CHECK(tokenizer.begin_of_sentence() == 1);
+    CHECK(tokenizer.begin() == 1);
     CHECK(tokenizer.padding() == 3);
     const NextSentence sentences = made_sentences(20);
     for (std::string sentence; sentences(sentence);) CHECK(tokenizer.decode(encoded(tokenizer, sentence)) == sentence);
