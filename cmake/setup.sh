@@ -148,15 +148,25 @@ unpack_libtorch() {
 
 # --- the data tools' Python packages, which their tests need --------------------------------------------------------
 
+# Whether .deps/python already has what a file of requirements lists; its copy there says so.
+has_packages() { cmp -s "$1" ".deps/python/${1##*/}"; }
+install_requirements() {
+  .deps/python/bin/pip --quiet --disable-pip-version-check --retries 1 --timeout 20 install -r "$1" && cp "$1" .deps/python/
+}
+
+# requirements.txt is needed; without the packages of one tool alone (requirements-TOOL.txt) its tests are skipped.
 install_python_packages() {
-  local wanted=data_tools/requirements.txt
-  [ -e "$wanted" ] || return 0
-  ! cmp -s "$wanted" .deps/python/requirements.txt || return 0
-  say "fetching the data tools' Python packages into .deps/python"
-  rm -rf .deps/python
-  python3 -m venv .deps/python && .deps/python/bin/pip --quiet --disable-pip-version-check install -r "$wanted" ||
-    fail "pip could not install what $wanted lists" "is a package index in reach?"
-  cp "$wanted" .deps/python/requirements.txt # last, because it says that all is there
+  local wanted=data_tools/requirements.txt of_one_tool
+  if ! has_packages "$wanted"; then
+    say "fetching the data tools' Python packages into .deps/python"
+    rm -rf .deps/python
+    python3 -m venv .deps/python && install_requirements "$wanted" ||
+      fail "pip could not install what $wanted lists" "is a package index in reach?"
+  fi
+  for of_one_tool in data_tools/requirements-*.txt; do
+    has_packages "$of_one_tool" || install_requirements "$of_one_tool" ||
+      say "pip could not install what $of_one_tool lists; the tests that need it are skipped"
+  done
 }
 
 case ${1:-all} in

@@ -4,8 +4,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/text.hpp"
 #include "data/token_dataset.hpp"
 #include "run/open_model.hpp"
+#include "score_translations.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
@@ -48,35 +50,107 @@ void score_lines(const run::OpenedModel& opened) {
   }
 }
 
+ExitCode score_text(const run::OpenedModel& opened, const std::string& tokens, int64_t seq_len, bool as_json) {
+  if (tokens.empty()) {
+    score_lines(opened);
+  } else {
+    score_tokens(opened, tokens, seq_len > 0 ? seq_len : opened.recipe.value<int64_t>("data.seq_len"), as_json);
+  }
+  return ExitCode::kDone;
+}
+
+struct ScoreOptions {
+  std::string path, which = "best", tokens;
+  int64_t seq_len = 0;
+  TranslationFiles files;
+  TranslationScores scores;
+  bool multi_bleu = false;
+};
+
+void add_translation_options(CLI::App& command, ScoreOptions& options) {
+  TranslationScores& scores = options.scores;
+  const std::string group = "Scores of translations (need no model)";
+  command.add_option("--hyp", options.files.hypotheses, "translations, one a line; - is standard input")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--ref", options.files.references, "references; several files, or the option several times")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--metrics,--metric", scores.metrics, join(metrics::translation_metrics().names(), ", "))
+      ->delimiter(',')
+      ->type_name("LIST")
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--multi-bleu", options.multi_bleu, "also the figure of Moses' multi-bleu.perl")->group(group);
+  command
+      .add_option("--tokenize", scores.scoring.tokenize, "of BLEU: " + join(metrics::bleu_tokenizers().names(), ", "))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--lowercase", scores.scoring.lowercase, "score lower-cased text")->group(group);
+  command.add_option("--smooth", scores.scoring.smooth, "of BLEU: " + join(metrics::smoothings().names(), ", "))
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--smooth-value", scores.scoring.smooth_value, "of floor (default 0.1) and add-k (default 1)")
+      ->type_name("X")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  command.add_option("--bootstrap", scores.resampling.samples, "95 % intervals from N samples of the sentences")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  command
+      .add_option("--paired,--baseline", options.files.baseline,
+                  "translations of another system: paired bootstrap, 1000 samples unless --bootstrap says otherwise")
+      ->type_name("FILE")
+      ->group(group);
+}
+
+/// What the command line asks for, checked.
+TranslationScores translation_scores(const CLI::App& command, const ScoreOptions& options) {
+  if (!options.path.empty() || !options.tokens.empty())
+    throw UserError("--hyp scores translations and needs no model, but " +
+                        (options.path.empty() ? "--tokens" : "'" + options.path + "'") + " is given too",
+                    "sst-train score --hyp FILE --ref FILE [FILE2 …]");
+  if (!command.remaining().empty()) throw UserError("unexpected argument '" + command.remaining().front() + "'");
+  if (options.files.references.empty())
+    throw UserError("--hyp needs the references", "sst-train score --hyp FILE --ref FILE [FILE2 …]");
+  TranslationScores scores = options.scores;
+  if (options.multi_bleu) scores.metrics.emplace_back("multi-bleu");
+  if (!options.files.baseline.empty() && command.count("--bootstrap") == 0)
+    scores.resampling.samples = metrics::Resampling{}.samples;
+  return scores;
+}
+
 }  // namespace
 
 Action add_score(CLI::App& command) {
-  struct Options {
-    std::string path, which = "best", tokens;
-    int64_t seq_len = 0;
-  };
-  const auto options = std::make_shared<Options>();
-  command.description("log-probabilities of text, or of a file of tokens, under a language model");
-  command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
+  const auto options = std::make_shared<ScoreOptions>();
+  command.description("BLEU and chrF of translations; log-probabilities of text under a language model");
+  command.add_option("path", options->path, "a run directory or a checkpoint")->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   command.add_option("--tokens", options->tokens, "a token file of nanoGPT or llm.c: total nats and token count")
       ->type_name("FILE");
   command.add_option("--seq-len", options->seq_len, "with --tokens: length of a window; default: the recipe's")
       ->check(CLI::PositiveNumber);
+  add_translation_options(command, *options);
   command.allow_extras();
   examples(command,
+           "  sst-train score --hyp out.de --ref test.de                 # BLEU with sacreBLEU's signature\n"
+           "  sst-train score --hyp out.de --ref test.de --metrics bleu,chrf++ --baseline old.de\n"
            "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
            "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
   return [options, &command](const CommonFlags& common) {
+    if (!options->files.hypotheses.empty())
+      return score_translations(options->files, translation_scores(command, *options), common);
+    for (const char* flag : {"--ref", "--baseline", "--multi-bleu", "--metrics", "--bootstrap"})
+      if (command.count(flag) > 0) throw UserError(std::string(flag) + " needs the translations: --hyp FILE");
+    if (options->path.empty())
+      throw UserError("score needs a run, a checkpoint, or --hyp FILE", "`sst-train score --help` shows what there is");
     const auto opened = run::open_language_model(options->path, options->which,
                                                  {.overrides = command.remaining(), .builtin = builtin_lookup()});
-    if (options->tokens.empty()) {
-      score_lines(opened);
-    } else {
-      const auto seq_len = options->seq_len > 0 ? options->seq_len : opened.recipe.value<int64_t>("data.seq_len");
-      score_tokens(opened, options->tokens, seq_len, common.json);
-    }
-    return ExitCode::kDone;
+    return score_text(opened, options->tokens, options->seq_len, common.json);
   };
 }
 

@@ -42,4 +42,13 @@ class Registry {
   std::vector<std::pair<std::string, Entry>> entries_;
 };
 
+/// The name of an entry that compares equal.
+template <class Entry>
+std::string name_of(const Registry<Entry>& registry, const Entry& wanted) {
+  for (const auto& [name, entry] : registry.entries())
+    if (entry == wanted) return name;
+  require(false, "an entry is in no registry");
+  return {};
+}
+
 }  // namespace sst

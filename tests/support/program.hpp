@@ -40,7 +40,7 @@ class Program {
     for (const auto& [file, descriptor] :
          {std::pair{"stdout.txt", STDOUT_FILENO}, std::pair{"stderr.txt", STDERR_FILENO}})
       ::dup2(::open(file, O_WRONLY | O_CREAT | O_TRUNC, 0644), descriptor);
-    ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+    ::dup2(::open(input.c_str(), O_RDONLY), STDIN_FILENO);
     for (const char* name : {"SST_DATA_ROOT", "SST_OUT_ROOT", "SST_LOG_FORMAT", "SST_FAULT", "COLUMNS"})
       ::unsetenv(name);
     ::setenv("OMP_NUM_THREADS", "1", 1);
@@ -68,6 +68,8 @@ class Program {
   }
 
   const std::filesystem::path& folder() const { return folder_; }
+
+  std::filesystem::path input = "/dev/null";  ///< what standard input reads
 
  private:
   std::filesystem::path folder_;
