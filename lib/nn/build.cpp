@@ -1,5 +1,7 @@
 #include "nn/build.hpp"
 
+#include <cmath>
+
 #include "tensor/random.hpp"
 
 namespace sst::nn {
@@ -8,6 +10,23 @@ std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, do
   spec.initial_weight =
       tensor::normal({spec.out, spec.in}, 0, deviation, build.init_rng(spec.name + ".weight"), build.tensors);
   return build.linear(spec);
+}
+
+torch::Tensor xavier_uniform(const Build& build, int64_t rows, int64_t cols, const std::string& tensor_name) {
+  const double bound = std::sqrt(6.0 / static_cast<double>(rows + cols));
+  return tensor::uniform({rows, cols}, -bound, bound, build.init_rng(tensor_name), build.tensors);
+}
+
+std::shared_ptr<LinearMap> xavier_linear(const Build& build, LinearSpec spec) {
+  spec.initial_weight = xavier_uniform(build, spec.out, spec.in, spec.name + ".weight");
+  const std::shared_ptr<LinearMap> map = build.linear(spec);
+  if (spec.bias) {
+    const torch::NoGradGuard no_grad;
+    const double bound = 1 / std::sqrt(static_cast<double>(spec.in));
+    torch::Tensor(map->bias())
+        .copy_(tensor::uniform({spec.out}, -bound, bound, build.init_rng(spec.name + ".bias"), build.tensors));
+  }
+  return map;
 }
 
 std::vector<LinearSpec> recorded_maps(const std::function<void(const Build&)>& make) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,13 @@ struct Build {
 
 /// Asks for a map whose own initial weight is normal(0, deviation), as language models start.
 std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, double deviation);
+
+/// Asks for a map whose own initial weight is Xavier-uniform, U(±√(6 / (in + out))), and whose bias is U(±1/√in).
+///   source    Glorot & Bengio 2010, equation 16; the bias as linear layers usually have it
+std::shared_ptr<LinearMap> xavier_linear(const Build& build, LinearSpec spec);
+
+/// A matrix [rows, cols] that is Xavier-uniform, named for its draws.
+torch::Tensor xavier_uniform(const Build& build, int64_t rows, int64_t cols, const std::string& tensor_name);
 
 /// The linear maps that `make` asks its Build for, in that order; every tensor is on the meta device, which holds no
 /// numbers, so that the largest model costs nothing.

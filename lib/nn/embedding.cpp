@@ -5,10 +5,13 @@
 namespace sst::nn {
 
 Embedding::Embedding(const EmbeddingOptions& options, const Build& build, const std::string& name)
-    : padding_row_(options.padding_row.value_or(-1)) {
-  torch::Tensor initial = tensor::normal({options.rows, options.width}, 0, options.init_std,
-                                         build.init_rng(name + ".weight"), build.tensors);
-  if (options.padding_row) initial.select(0, padding_row_).zero_();
+    : Embedding(tensor::normal({options.rows, options.width}, 0, options.init_std, build.init_rng(name + ".weight"),
+                               build.tensors),
+                options.padding_row) {}
+
+Embedding::Embedding(const torch::Tensor& initial, std::optional<int64_t> padding_row)
+    : padding_row_(padding_row.value_or(-1)) {
+  if (padding_row) initial.select(0, padding_row_).zero_();
   weight_ = register_parameter("weight", initial);
 }
 

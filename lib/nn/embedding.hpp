@@ -22,6 +22,8 @@ struct EmbeddingOptions {
 class Embedding final : public torch::nn::Module {
  public:
   Embedding(const EmbeddingOptions& options, const Build& build, const std::string& name);
+  /// With initial values [rows, width] of the caller's own.
+  explicit Embedding(const torch::Tensor& initial, std::optional<int64_t> padding_row = std::nullopt);
 
   /// ids int64 [...] → [..., width].
   torch::Tensor forward(const torch::Tensor& ids) const;

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "nn/dropout.hpp"
 #include "tensor/autograd.hpp"
 #include "tensor/lanes.hpp"
 #include "tensor/random.hpp"
@@ -12,7 +13,6 @@ namespace {
 
 constexpr double kLeastTime = 1.1;
 constexpr double kLeastSquare = 1e-8;
-constexpr double kInitialScale = 10;
 
 /// What the backward pass wants to know of each row, [rows, 2]: sigmoid(y_0) exp(s), and the factor of the
 /// space part.
@@ -107,26 +107,42 @@ torch::Tensor lift_to_hyperboloid(const torch::Tensor& y, const torch::Tensor& l
   });
 }
 
+LorentzLinearOptions translation_linear(LorentzLinearOptions options) {
+  options.init_bound = 0.02;
+  options.init_scale = 2.3;
+  return options;
+}
+
 LorentzLinear::LorentzLinear(const LorentzLinearOptions& options, const Build& build, const std::string& name)
     : options_(options), name_(name) {
-  const double bound = 1 / std::sqrt(static_cast<double>(options.out));
+  const double bound = options.init_bound > 0 ? options.init_bound : 1 / std::sqrt(static_cast<double>(options.out));
   torch::Tensor initial =
       tensor::uniform({options.out, options.in}, -bound, bound, build.init_rng(name + ".weight.weight"),
                       build.tensors);  // [out, in]
-  initial.select(1, 0).zero_();
+  for (int64_t column = 0; column < options.in; column += options.in / options.heads) initial.select(1, column).zero_();
   weight_ = register_module("weight", build.linear({.in = options.in,
                                                     .out = options.out,
                                                     .bias = options.bias,
                                                     .name = name + ".weight",
-                                                    .in_block = true,
+                                                    .in_block = options.in_block,
                                                     .initial_weight = initial}));
-  scale_ = register_parameter("scale", torch::full({}, std::log(kInitialScale), build.tensors));
+  scale_ = register_parameter("scale", torch::full({}, options.init_scale, build.tensors));
 }
 
 torch::Tensor LorentzLinear::forward(const tensor::Rows& x, const Pass& pass) {
   tensor::Rows input = options_.relu ? x.relu() : x;
   if (pass.training) input = input.dropout(options_.dropout, pass.dropout_rng(name_));
   return lift_to_hyperboloid(weight_->forward(input, pass), scale_);
+}
+
+torch::Tensor LorentzLinear::forward_sequences(const torch::Tensor& x, const Pass& pass,
+                                               const torch::Tensor& residual) {
+  tensor::check_shape(x, {tensor::kAny, tensor::kAny, options_.in}, "input of a Lorentz layer");
+  const torch::Tensor input = dropout(options_.relu ? x.relu() : x, options_.dropout, pass, name_);
+  torch::Tensor y = weight_->forward(input, pass).to(scale_.scalar_type());  // [batch, time, out]
+  if (residual.defined()) y = y + residual;
+  const int64_t dim = options_.out / (options_.split ? options_.heads : 1);
+  return lift_to_hyperboloid(y.view({-1, dim}), scale_).view(y.sizes());
 }
 
 }  // namespace sst::nn

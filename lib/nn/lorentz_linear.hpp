@@ -30,10 +30,19 @@ struct LorentzLinearOptions {
   bool bias = true;
   bool relu = false;   ///< on the input, before dropout
   double dropout = 0;  ///< on every entry of the input, time entry included
+  int64_t heads =
+      1;  ///< columns 0, in / heads, 2 in / heads, … of W start at zero: the time entries of that many points
+  bool split = false;     ///< the output is `heads` points side by side, each with a time entry of its own
+  double init_bound = 0;  ///< W starts uniform on ± this; 0: 1/√out
+  double init_scale = 2.302585092994046;  ///< of `scale`; log 10
+  bool in_block = true;                   ///< LinearSpec's
 };
 
+/// The same with the initial values of the published translation code: W uniform on ±0.02, `scale` = 2.3.
+LorentzLinearOptions translation_linear(LorentzLinearOptions options);
+
 /// The Lorentz linear layer: activation and dropout on the input, the map (child `weight`), then the lift.
-/// Initial values: W uniform on ±1/√out with column 0 (the input's time entry) zero, b = 0, `scale` = log 10.
+/// Initial values: W uniform with the columns of the input's time entries zero, b = 0, `scale` as the options say.
 class LorentzLinear final : public torch::nn::Module {
  public:
   /// `name` is the layer's full path; its map is `name`.weight, of which a factory may make what it likes.
@@ -41,6 +50,11 @@ class LorentzLinear final : public torch::nn::Module {
 
   /// x [rows, in] → points [rows, out].
   torch::Tensor forward(const tensor::Rows& x, const Pass& pass);
+
+  /// The layer as the published translation code has it, over sequences: `residual` is added to the output of the map,
+  /// before its time entries are computed. Dropout masks go by sequence.
+  ///   x [batch, time, in], residual like the result or undefined → [batch, time, out]
+  torch::Tensor forward_sequences(const torch::Tensor& x, const Pass& pass, const torch::Tensor& residual = {});
 
  private:
   LorentzLinearOptions options_;

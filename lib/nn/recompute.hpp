@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <vector>
 
 namespace sst::nn {
 
@@ -10,5 +11,9 @@ namespace sst::nn {
 /// checkpointing). Gradients of the tensors that f uses besides x are added to their .grad, so they have to be leaves.
 /// f must give the same bits twice; dropout by counter does.
 torch::Tensor recomputed(const std::function<torch::Tensor(const torch::Tensor&)>& f, const torch::Tensor& x);
+
+/// The same of several inputs.
+torch::Tensor recomputed(const std::function<torch::Tensor(const std::vector<torch::Tensor>&)>& f,
+                         const std::vector<torch::Tensor>& inputs);
 
 }  // namespace sst::nn
