@@ -23,6 +23,37 @@ tensor::NamedTensors cloned(const std::map<std::string, torch::Tensor>& tensors)
 
 }  // namespace
 
+nlohmann::json TrainState::to_json() const {
+  return {{"step", step},
+          {"elapsed_s", elapsed_s},
+          {"skipped_steps", skipped_steps},
+          {"spikes",
+           {{"watch", spike_watch.to_json()},
+            {"all", spikes},
+            {"in_row", spikes_in_row},
+            {"rollbacks", rollbacks},
+            {"rollbacks_in_row", rollbacks_in_row},
+            {"data_left_out", data_left_out},
+            {"periodic_save_step", periodic_save_step}}}};
+}
+
+TrainState TrainState::from_json(const nlohmann::json& json) {
+  TrainState state;
+  json.at("step").get_to(state.step);
+  json.at("elapsed_s").get_to(state.elapsed_s);
+  json.at("skipped_steps").get_to(state.skipped_steps);
+  if (!json.contains("spikes")) return state;  // written before there was on_spike
+  const auto& spikes = json.at("spikes");
+  state.spike_watch.from_json(spikes.at("watch"));
+  spikes.at("all").get_to(state.spikes);
+  spikes.at("in_row").get_to(state.spikes_in_row);
+  spikes.at("rollbacks").get_to(state.rollbacks);
+  spikes.at("rollbacks_in_row").get_to(state.rollbacks_in_row);
+  spikes.at("data_left_out").get_to(state.data_left_out);
+  spikes.at("periodic_save_step").get_to(state.periodic_save_step);
+  return state;
+}
+
 CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
                            const BestTracker& best) {
   CheckpointContents contents;
@@ -31,15 +62,13 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
     contents.model[name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   contents.optimizer = cloned(assembly.optimizer->state_dict());
   contents.method = cloned(assembly.method->state_dict());
-  contents.state = {{"step", state.step},
-                    {"epoch", state.step / assembly.workload.step.per_epoch},
-                    {"elapsed_s", state.elapsed_s},
-                    {"skipped_steps", state.skipped_steps},
-                    {"best", best.to_json()},
-                    {"plateau", assembly.plateau->state()},
-                    {"data_sha256", assembly.task->data_sha256()}};
+  contents.state = state.to_json();
+  contents.state.update({{"epoch", state.step / assembly.workload.step.per_epoch},
+                         {"best", best.to_json()},
+                         {"plateau", assembly.plateau->state()},
+                         {"data_sha256", assembly.task->data_sha256()}});
   // Every draw is a pure function of (seed, stream, index) and every index follows from the step.
-  contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.step}};
+  contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.data_step()}};
   contents.recipe_yaml = recipe.to_yaml();
   contents.recipe_hash = recipe.hash();
   contents.writer_version = std::string(version_number());
@@ -95,9 +124,7 @@ TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestT
     assembly.method->load_state_dict(contents.method);
     assembly.plateau->load_state(contents.state.at("plateau"));
     best.from_json(contents.state.at("best"));
-    return {.step = contents.state.at("step").get<int64_t>(),
-            .elapsed_s = contents.state.at("elapsed_s").get<double>(),
-            .skipped_steps = contents.state.at("skipped_steps").get<int64_t>()};
+    return TrainState::from_json(contents.state);
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(std::string("state.json of the checkpoint is not complete: ") + error.what());
   }

@@ -7,6 +7,7 @@
 #include "run/assembly.hpp"
 #include "run/best_tracker.hpp"
 #include "run/checkpoint.hpp"
+#include "run/spike_watch.hpp"
 
 namespace sst::run {
 
@@ -15,6 +16,20 @@ struct TrainState {
   int64_t step = 0;           ///< optimizer steps done
   double elapsed_s = 0;       ///< training time over all attempts
   int64_t skipped_steps = 0;  ///< in a row, for a non-finite loss or gradient
+
+  SpikeWatch spike_watch;
+  int64_t spikes = 0;              ///< steps that train.on_spike left out or went back from
+  int64_t spikes_in_row = 0;       ///< left out
+  int64_t rollbacks = 0;           ///< since the start
+  int64_t rollbacks_in_row = 0;    ///< to the same checkpoint
+  int64_t data_left_out = 0;       ///< steps' worth of data that rollbacks have passed over
+  int64_t periodic_save_step = 0;  ///< where a rollback goes
+
+  int64_t data_step() const { return step + data_left_out; }  ///< which decides data and random numbers
+
+  /// For state.json. Checkpoints from before there was train.on_spike are read too.
+  nlohmann::json to_json() const;
+  static TrainState from_json(const nlohmann::json& json);
 };
 
 /// A copy of everything a run needs to go on as if it had never stopped.
