@@ -52,13 +52,14 @@ void score_lines(const run::OpenedModel& opened) {
 
 Action add_score(CLI::App& command) {
   struct Options {
-    std::string path, which = "best", tokens;
+    std::string path, which = "best", weights = "trained", tokens;
     int64_t seq_len = 0;
   };
   const auto options = std::make_shared<Options>();
   command.description("log-probabilities of text, or of a file of tokens, under a language model");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
+  add_weights_option(command, options->weights);
   command.add_option("--tokens", options->tokens, "a token file of nanoGPT or llm.c: total nats and token count")
       ->type_name("FILE");
   command.add_option("--seq-len", options->seq_len, "with --tokens: length of a window; default: the recipe's")
@@ -68,7 +69,7 @@ Action add_score(CLI::App& command) {
            "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
            "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
   return [options, &command](const CommonFlags& common) {
-    const auto opened = run::open_language_model(options->path, options->which,
+    const auto opened = run::open_language_model(options->path, options->which, options->weights,
                                                  {.overrides = command.remaining(), .builtin = builtin_lookup()});
     if (options->tokens.empty()) {
       score_lines(opened);

@@ -53,6 +53,9 @@ struct TrainOptions {
   std::string on_spike = "ignore";
   double spike_sigma = 6;
   int64_t spike_window = 128;
+  std::optional<recipe::OneOrMany<double>> ema;
+
+  std::vector<double> ema_decays() const { return ema ? ema->values : std::vector<double>(); }
 
   template <class Field>
   void describe(Field& field) {
@@ -69,6 +72,9 @@ struct TrainOptions {
         "a step whose loss or gradient norm is far above those before: skip leaves out its update, rollback goes back "
         "to the last checkpoint of checkpoint.every and on with the data after the spike");
     field(spike_sigma, "spike_sigma", positive(), "standard deviations above the mean that make a spike");
+    field(
+        ema, "ema", fraction_below_one(),
+        "decay, or decays, of averages of the weights; each is evaluated beside the weights, as valid/ema_0.999/loss");
     field(spike_window, "spike_window", at_least(4), "accepted steps over which mean and deviation are taken");
   }
 };

@@ -61,6 +61,7 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
     contents.model[name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   contents.optimizer = cloned(assembly.optimizer->state_dict());
+  contents.averages = cloned(assembly.averages.state_dict());
   contents.method = cloned(assembly.method->state_dict());
   contents.state = state.to_json();
   contents.state.update({{"epoch", state.step / assembly.workload.step.per_epoch},
@@ -74,6 +75,8 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   contents.writer_version = std::string(version_number());
   return contents;
 }
+
+namespace {
 
 void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model) {
   const torch::NoGradGuard no_grad;
@@ -93,7 +96,15 @@ void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model
   for (const auto& [name, tensor] : stored) tensor.detach().copy_(tensors.at(name));
 }
 
-TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load) {
+}  // namespace
+
+void restore_weights(const CheckpointContents& contents, Assembly& assembly) {
+  restore_model(contents.model, assembly.task->model());
+  assembly.averages.load_state_dict(contents.averages, assembly.task->model());
+}
+
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
+                               const std::string& weights) {
   const auto contents = load_checkpoint(folder);
   recipe::Diagnostics diagnostics;
   auto recipe =
@@ -101,6 +112,10 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
   diagnostics.throw_if_errors();
   // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
   const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
+  if (weights != "trained")
+    return {.recipe = std::move(recipe),
+            .step = contents.step,
+            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
   const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
   task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
                .tensors = recipe.read<Precision>("precision").dtype()});
@@ -119,7 +134,7 @@ TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestT
     if (contents.state.at("data_sha256").get<std::string>() != assembly.task->data_sha256())
       throw CheckpointError("the data have changed since this checkpoint was written",
                             "restore the data, or start afresh with --overwrite");
-    restore_model(contents.model, assembly.task->model());
+    restore_weights(contents, assembly);
     assembly.optimizer->load_state_dict(contents.optimizer);
     assembly.method->load_state_dict(contents.method);
     assembly.plateau->load_state(contents.state.at("plateau"));

@@ -47,15 +47,16 @@ struct TrainedTensors {
   std::map<std::string, torch::Tensor> tensors;  ///< as nn::dense_tensors()
 };
 
-/// What the checkpoint in `folder` holds.
-TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {});
+/// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {},
+                               const std::string& weights = "trained");
 
 /// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
 /// whatever method trained it; every other tensor is copied.
 ///   throws    CheckpointError naming every tensor that is missing or of another shape
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
 
-/// The model's tensors alone, for evaluation.
-void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model);
+/// Weights and averages alone, for evaluation.
+void restore_weights(const CheckpointContents& contents, Assembly& assembly);
 
 }  // namespace sst::run

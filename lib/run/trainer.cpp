@@ -64,7 +64,7 @@ bool Trainer::take_step() {
   } else if (may_leave_out(!spike.empty())) {
     log::warning("{}: the step is skipped", problem);
     if (!spike.empty()) parts_.journal.event(state_.step + 1, "spike_skipped", measured(last_));
-    skip_step(parts_.assembly, state_.step);
+    end_step(parts_.assembly, state_.step);
   } else if (may_roll_back()) {
     roll_back(problem);
     return false;
@@ -169,13 +169,12 @@ void Trainer::report_training() {
 
 void Trainer::evaluate() {
   const auto& assembly = parts_.assembly;
-  assembly.task->model().eval();
   for (const std::string& split : assembly.eval.splits) {
     const Stopwatch watch;
     Evaluation evaluation;
     evaluation.step = state_.step;
     evaluation.split = split;
-    evaluation.metrics = assembly.task->evaluate(split, evaluation_pass(assembly));
+    evaluation.metrics = run::evaluate(parts_.assembly, split);
     evaluation.seconds = watch.seconds();
     times_.evaluation += evaluation.seconds;
 

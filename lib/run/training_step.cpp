@@ -53,16 +53,19 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step) {
   return result;
 }
 
+void end_step(Assembly& assembly, int64_t step) {
+  assembly.method->after_step(step, *assembly.optimizer);
+  assembly.averages.update_(assembly.task->model(), step);
+}
+
 void apply_step(Assembly& assembly, int64_t step, StepResult& result) {
   const double shape = assembly.schedule(step) * assembly.plateau->factor();
   const auto restart = assembly.method->rate_factors(step);
   result.rates = {.base = assembly.optim.lr * shape * restart.base,
                   .low_rank = assembly.method->low_rank_lr().value_or(assembly.optim.lr) * shape * restart.low_rank};
   assembly.optimizer->step(result.rates);
-  assembly.method->after_step(step, *assembly.optimizer);
+  end_step(assembly, step);
 }
-
-void skip_step(Assembly& assembly, int64_t step) { assembly.method->after_step(step, *assembly.optimizer); }
 
 StepResult training_step(Assembly& assembly, int64_t step) {
   StepResult result = gradient_step(assembly, step, step);

@@ -17,11 +17,11 @@ struct StepResult {
 /// One optimizer step, 0-based, in two halves. First gradients, the method before, clipping: nothing moves. `data_step`
 /// decides the data and everything random, `step` the method's calendar; they differ once data have been left out.
 StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step);
-/// Then the update and the method after; gives the result its rates.
+/// Then the update, and end_step; gives the result its rates.
 void apply_step(Assembly& assembly, int64_t step, StepResult& result);
-/// In place of the second half: no tensor and no moment moves, but the calendar of the method goes on, with the merges
-/// and draws that are due.
-void skip_step(Assembly& assembly, int64_t step);
+/// The method after, and the averages. Alone it skips a step: no tensor and no moment moves, but the calendar of the
+/// method goes on, with the merges and draws that are due.
+void end_step(Assembly& assembly, int64_t step);
 
 /// Both halves; a step with a problem is not applied.
 StepResult training_step(Assembly& assembly, int64_t step);
