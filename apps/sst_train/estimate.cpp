@@ -48,7 +48,7 @@ Action add_estimate(CLI::App& command) {
     auto assembly = run::assemble(recipe);
     const auto counts = run::count_parameters(assembly);
     const auto memory = run::estimate_memory(assembly);
-    const double checkpoint_bytes = memory.parameters + memory.optimizer_states;
+    const double checkpoint_bytes = memory.parameters + memory.optimizer_states + memory.averages;
     const auto kept = static_cast<double>(assembly.checkpoint.keep_last + assembly.checkpoint.keep_best);
     nlohmann::ordered_json json = {
         {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
@@ -57,6 +57,7 @@ Action add_estimate(CLI::App& command) {
           {"gradients", memory.gradients},
           {"optimizer_states", memory.optimizer_states},
           {"activations", memory.activations},
+          {"averages", memory.averages},
           {"total", memory.total()}}},
         {"disk_bytes", {{"checkpoint", checkpoint_bytes}, {"kept", checkpoint_bytes * kept}}}};
     if (options->measure) {

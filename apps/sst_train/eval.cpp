@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/text.hpp"
 #include "recipe/builtin.hpp"
@@ -46,7 +47,7 @@ struct Requirement {
 
 Action add_eval(CLI::App& command) {
   struct Options {
-    std::string path, which = "best";
+    std::string path, which = "best", weights = "trained";
     std::vector<std::string> splits, requirements;
   };
   const auto options = std::make_shared<Options>();
@@ -55,6 +56,7 @@ Action add_eval(CLI::App& command) {
   command.add_option("--split", options->splits, "valid or test; default: test where the task has one")
       ->type_name("SPLIT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
+  add_weights_option(command, options->weights);
   command.add_option("--require", options->requirements, "exit 10 unless it holds, such as 'test/f1>=0.8'")
       ->type_name("CONDITION");
   command.allow_extras();
@@ -69,8 +71,12 @@ Action add_eval(CLI::App& command) {
                                           run::recipe_schema(), diagnostics);
     diagnostics.throw_if_errors();
     auto assembly = run::assemble(recipe);
-    run::restore_model(contents.model, assembly.task->model());
+    run::restore_weights(contents, assembly);
     assembly.task->model().eval();
+    std::optional<nn::Substitution> averaged;
+    if (options->weights != "trained")
+      averaged.emplace(assembly.task->model(),
+                       run::averaged_tensors(contents.averages, options->weights, assembly.task->lorentz_parameters()));
 
     if (options->splits.empty())
       options->splits = {tasks::registry().at(assembly.run.task).has_test ? "test" : "valid"};

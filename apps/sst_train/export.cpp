@@ -34,12 +34,13 @@ double largest_logit_difference(const run::OpenedModel& opened, const std::files
 
 Action add_export(CLI::App& command) {
   struct Options {
-    std::string path, which = "best", format = "hf", out, dtype = "float32";
+    std::string path, which = "best", weights = "trained", format = "hf", out, dtype = "float32";
   };
   const auto options = std::make_shared<Options>();
   command.description("writes a language model as a Hugging Face folder, every matrix merged");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
+  add_weights_option(command, options->weights);
   command.add_option("--format", options->format, "hf")->check(CLI::IsMember({"hf"}));
   command.add_option("--out", options->out, "the new folder")->required()->type_name("DIR");
   command.add_option("--dtype", options->dtype, "float32, bfloat16 or float16")
@@ -47,7 +48,7 @@ Action add_export(CLI::App& command) {
   command.allow_extras();
   examples(command, "  sst-train export runs/lm_small/8b2d77aa-s1 --out exported");
   return [options, &command](const CommonFlags& common) {
-    auto opened = run::open_language_model(options->path, options->which,
+    auto opened = run::open_language_model(options->path, options->which, options->weights,
                                            {.overrides = command.remaining(), .builtin = builtin_lookup()});
     models::export_hf(opened.model(), options->out,
                       {.dtype = kTypes.at(options->dtype), .files = opened.task->tokenizer_files()});

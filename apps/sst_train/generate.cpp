@@ -13,7 +13,7 @@ namespace sst::app {
 
 Action add_generate(CLI::App& command) {
   struct Options {
-    std::string path, which = "best";
+    std::string path, which = "best", weights = "trained";
     std::optional<std::string> prompt;
     int64_t most = 100, samples = 1;
     models::SamplingOptions sampling;
@@ -23,6 +23,7 @@ Action add_generate(CLI::App& command) {
   command.description("continues a text with a trained language model");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
+  add_weights_option(command, options->weights);
   command.add_option("--prompt", options->prompt, "the text to continue; default: standard input")->type_name("TEXT");
   command.add_option("--max-new-tokens", options->most, "most tokens to add")->check(CLI::Range(1, 1 << 24));
   command.add_option("--num-samples", options->samples, "texts from the one prompt")->check(CLI::Range(1, 1 << 16));
@@ -37,7 +38,7 @@ Action add_generate(CLI::App& command) {
            "  sst-train generate runs/tinyshakespeare/3fa9c1d2-s1 --prompt 'ROMEO:' --temperature 0.8 --top-k 40\n"
            "  sst-train generate runs/lm_small/8b2d77aa-s1 --prompt 'It was' seed=7 < /dev/null");
   return [options, &command](const CommonFlags& common) {
-    auto opened = run::open_language_model(options->path, options->which,
+    auto opened = run::open_language_model(options->path, options->which, options->weights,
                                            {.overrides = command.remaining(), .builtin = builtin_lookup()});
     options->sampling.seed = static_cast<uint64_t>(opened.recipe.value<int64_t>("seed"));
     const auto& tokenizer = opened.task->tokenizer();

@@ -26,6 +26,7 @@ std::map<std::string, torch::Tensor> tensors_of(const std::string& path) {
   for (const auto& [name, tensor] : contents.model) all.emplace("model/" + name, tensor);
   for (const auto& [name, tensor] : contents.optimizer) all.emplace("optimizer/" + name, tensor);
   for (const auto& [name, tensor] : contents.method) all.emplace("method/" + name, tensor);
+  for (const auto& [name, tensor] : contents.averages) all.emplace("averages/" + name, tensor);
   return all;
 }
 

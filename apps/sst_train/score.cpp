@@ -60,7 +60,7 @@ ExitCode score_text(const run::OpenedModel& opened, const std::string& tokens, i
 }
 
 struct ScoreOptions {
-  std::string path, which = "best", tokens;
+  std::string path, which = "best", weights = "trained", tokens;
   int64_t seq_len = 0;
   TranslationFiles files;
   TranslationScores scores;
@@ -130,6 +130,7 @@ Action add_score(CLI::App& command) {
   command.description("BLEU and chrF of translations; log-probabilities of text under a language model");
   command.add_option("path", options->path, "a run directory or a checkpoint")->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
+  add_weights_option(command, options->weights);
   command.add_option("--tokens", options->tokens, "a token file of nanoGPT or llm.c: total nats and token count")
       ->type_name("FILE");
   command.add_option("--seq-len", options->seq_len, "with --tokens: length of a window; default: the recipe's")
@@ -148,7 +149,7 @@ Action add_score(CLI::App& command) {
       if (command.count(flag) > 0) throw UserError(std::string(flag) + " needs the translations: --hyp FILE");
     if (options->path.empty())
       throw UserError("score needs a run, a checkpoint, or --hyp FILE", "`sst-train score --help` shows what there is");
-    const auto opened = run::open_language_model(options->path, options->which,
+    const auto opened = run::open_language_model(options->path, options->which, options->weights,
                                                  {.overrides = command.remaining(), .builtin = builtin_lookup()});
     return score_text(opened, options->tokens, options->seq_len, common.json);
   };

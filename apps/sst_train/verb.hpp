@@ -54,6 +54,9 @@ Action add_doctor(CLI::App& command);
 /// Adds the example lines under a verb's help.
 void examples(CLI::App& command, const std::string& lines);
 
+/// `--weights`: the trained ones or an average of train.ema.
+void add_weights_option(CLI::App& command, std::string& weights);
+
 /// Loads and checks a recipe; warnings and notes go to stderr.
 ///   throws    recipe::RecipeError with every problem there is
 recipe::Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides,

@@ -25,6 +25,13 @@ const std::vector<Verb>& verbs() {
 
 void examples(CLI::App& command, const std::string& lines) { command.footer("Examples:\n" + lines); }
 
+void add_weights_option(CLI::App& command, std::string& weights) {
+  command
+      .add_option("--weights", weights,
+                  "trained, or an average of train.ema: ema_0.999, or ema where there is only one; default: trained")
+      ->type_name("NAME");
+}
+
 bool coloured(const CommonFlags& flags) { return run::use_color(flags.color, run::stderr_screen().is_terminal); }
 
 std::string version_text() {

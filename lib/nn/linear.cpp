@@ -26,12 +26,17 @@ LinearMap::LinearMap(const LinearSpec& spec) : spec_(spec) {
 }
 
 torch::Tensor LinearMap::forward(const torch::Tensor& x, const Pass& pass) {
-  if (x.dim() == 2) return apply(x, pass);
+  if (x.dim() == 2) return forward(tensor::Rows(x), pass);
   std::vector<int64_t> shape = x.sizes().vec();
   require(!shape.empty(), "linear map '" + spec_.name + "' was given a scalar");
-  const torch::Tensor y = apply(x.reshape({-1, shape.back()}), pass);  // [rows, out]
+  const torch::Tensor y = forward(tensor::Rows(x.reshape({-1, shape.back()})), pass);  // [rows, out]
   shape.back() = spec_.out;
   return y.view(shape);
+}
+
+torch::Tensor LinearMap::forward(const tensor::Rows& x, const Pass& pass) {
+  if (!substitute_.defined()) return apply(x, pass);
+  return affine(in_compute_type(x, pass), in_compute_type(substitute_, pass), in_compute_type(bias_, pass));
 }
 
 DenseLinear::DenseLinear(const LinearSpec& spec) : LinearMap(spec) {
@@ -100,43 +105,85 @@ void walk_dense(const torch::nn::Module& module, const std::string& prefix, cons
 
 }  // namespace
 
-std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module) {
+void for_each_dense_tensor(const torch::nn::Module& module,
+                           const std::function<void(const std::string&, const torch::Tensor&)>& visit) {
   const torch::NoGradGuard no_grad;
-  std::vector<NamedTensor> tensors;
   walk_dense(module, "", [&](const std::string& name, const torch::Tensor& tensor, const LinearMap* map) {
-    tensors.push_back({name, map != nullptr ? map->dense_weight() : tensor.detach()});
+    visit(name, map != nullptr ? map->dense_weight() : tensor.detach());
+  });
+}
+
+std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module) {
+  std::vector<NamedTensor> tensors;
+  for_each_dense_tensor(module, [&](const std::string& name, const torch::Tensor& tensor) {
+    tensors.push_back({name, tensor});
   });
   return tensors;
 }
 
-void load_dense_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors) {
+namespace {
+
+/// One of a module's dense tensors beside the value that it is to have.
+struct DensePart {
+  LinearMap* map = nullptr;  ///< whose matrix it is; null for a tensor of the module itself
+  torch::Tensor tensor, value;
+};
+
+/// Throws CheckpointError naming every tensor that is missing, unknown or of another shape.
+std::vector<DensePart> matched_parts(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors) {
+  std::vector<DensePart> parts;
   std::vector<std::string> faults;
   std::set<std::string> known;
-  const auto each = [&](const auto& visit) {
-    walk_dense(module, "", [&](const std::string& name, const torch::Tensor& tensor, const LinearMap* map) {
-      const auto found = tensors.find(name);
-      visit(name, found == tensors.end() ? torch::Tensor() : found->second, tensor, const_cast<LinearMap*>(map));
-    });
-  };
-  each([&](const std::string& name, const torch::Tensor& value, const torch::Tensor& tensor, const LinearMap* map) {
+  walk_dense(module, "", [&](const std::string& name, const torch::Tensor& tensor, const LinearMap* map) {
     known.insert(name);
+    const auto found = tensors.find(name);
     const std::vector<int64_t> shape =
         map != nullptr ? std::vector{map->spec().out, map->spec().in} : tensor.sizes().vec();
-    if (!value.defined())
+    if (found == tensors.end())
       faults.push_back("'" + name + "' is missing");
-    else if (value.sizes() != torch::IntArrayRef(shape))
+    else if (found->second.sizes() != torch::IntArrayRef(shape))
       faults.push_back("'" + name + "' has another shape");
+    else
+      parts.push_back({const_cast<LinearMap*>(map), tensor, found->second});
   });
   for (const auto& [name, value] : tensors)
     if (known.count(name) == 0) faults.push_back("'" + name + "' is unknown");
   if (!faults.empty())
     throw CheckpointError("the tensors do not fit the model: " + join(faults, ", "),
                           "they must come from a model of the same family and sizes");
+  return parts;
+}
+
+}  // namespace
+
+void load_dense_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors) {
+  const auto parts = matched_parts(module, tensors);
   const torch::NoGradGuard no_grad;
-  each([](const std::string&, const torch::Tensor& value, torch::Tensor tensor, LinearMap* map) {
-    if (map != nullptr) return map->set_dense_weight(value);
-    tensor.copy_(value);
-  });
+  for (const DensePart& part : parts) {
+    if (part.map != nullptr)
+      part.map->set_dense_weight(part.value);
+    else
+      part.tensor.detach().copy_(part.value);
+  }
+}
+
+Substitution::Substitution(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors) {
+  const torch::NoGradGuard no_grad;
+  for (const DensePart& part : matched_parts(module, tensors)) {
+    if (part.map != nullptr) {
+      part.map->substitute(part.value.to(part.map->parameters().front().options()));
+      maps_.push_back(part.map);
+    } else {
+      own_.emplace_back(part.tensor.detach(), part.tensor.detach().clone());
+      own_.back().first.copy_(part.value);
+    }
+  }
+}
+
+Substitution::~Substitution() {
+  for (LinearMap* map : maps_) map->substitute({});
+  const torch::NoGradGuard no_grad;
+  for (const auto& [tensor, values] : own_) tensor.copy_(values);
 }
 
 }  // namespace sst::nn

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/compute.hpp"
@@ -41,12 +42,15 @@ class LinearMap : public torch::nn::Module {
   /// x [..., in] → [..., out].
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass = {});
   /// x [rows, in] → [rows, out].
-  torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {}) { return apply(x, pass); }
+  torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {});
 
   /// The matrix that forward() applies, [out, in], without a graph.
   virtual torch::Tensor dense_weight() const = 0;
   /// Starts again from W [out, in], as if it had been the initial weight.
   virtual void set_dense_weight(const torch::Tensor& weight) = 0;
+  /// From now on forward() applies `weight` [out, in] in place of what the map holds, which stays as it is; an undefined
+  /// tensor ends that. For evaluation: no gradient reaches the map.
+  void substitute(torch::Tensor weight) { substitute_ = std::move(weight); }
 
   /// Trained tensors that are views into a registered one (an active block of rows), by local name. They
   /// share the storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take
@@ -62,10 +66,11 @@ class LinearMap : public torch::nn::Module {
 
  protected:
   virtual torch::Tensor apply(const tensor::Rows& x, const Pass& pass) = 0;
+  const torch::Tensor& substituted() const { return substitute_; }  ///< undefined: the map's own weight counts
 
  private:
   LinearSpec spec_;
-  torch::Tensor bias_;
+  torch::Tensor bias_, substitute_;
 };
 
 /// x Wᵀ + b, differentiable: x [rows, in], W [out, in], b [out] or undefined → [rows, out].
@@ -80,7 +85,8 @@ class DenseLinear final : public LinearMap {
   explicit DenseLinear(const LinearSpec& spec);
   torch::Tensor dense_weight() const override { return weight_.detach(); }
   void set_dense_weight(const torch::Tensor& weight) override;
-  const torch::Tensor& weight() const { return weight_; }  ///< the trained matrix itself
+  /// The matrix that forward() applies: the trained one itself, unless it is substituted.
+  const torch::Tensor& weight() const { return substituted().defined() ? substituted() : weight_; }
 
  protected:
   torch::Tensor apply(const tensor::Rows& x, const Pass& pass) override;
@@ -103,9 +109,27 @@ std::vector<NamedTensor> stored_tensors(const torch::nn::Module& module);
 /// Every tensor of the same module with plain matrices: each linear map gives `weight`, the product of whatever it
 /// holds, and `bias`. What leaves for other programs, and what averaging and merging work on.
 std::vector<NamedTensor> dense_tensors(const torch::nn::Module& module);
+/// The same one after the other, so that no two products live at once.
+void for_each_dense_tensor(const torch::nn::Module& module,
+                           const std::function<void(const std::string&, const torch::Tensor&)>& visit);
 
 /// Gives the module the values of dense_tensors(); each linear map starts again from its matrix. All or nothing.
 ///   throws  CheckpointError naming every tensor that is missing, unknown or of another shape
 void load_dense_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors);
+
+/// While it lives, the module computes with other values of its dense_tensors(): linear maps apply the given matrices and
+/// keep what they hold, all other tensors have the given values and get their own back at the end.
+class Substitution {
+ public:
+  ///   throws  CheckpointError as load_dense_tensors
+  Substitution(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors);
+  ~Substitution();
+  Substitution(const Substitution&) = delete;
+  Substitution& operator=(const Substitution&) = delete;
+
+ private:
+  std::vector<LinearMap*> maps_;
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> own_;  ///< a tensor of the module, and its own values
+};
 
 }  // namespace sst::nn

@@ -124,7 +124,21 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                                                   : 0,
                                       .peak_lr = assembly.optim.lr});
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
+  assembly.averages = Averages(assembly.train.ema_decays());
   return assembly;
+}
+
+tasks::Metrics evaluate(Assembly& assembly, const std::string& split) {
+  auto& task = *assembly.task;
+  task.model().eval();
+  auto metrics = task.evaluate(split, evaluation_pass(assembly));
+  for (const std::string& average : assembly.averages.names()) {
+    const nn::Substitution averaged(
+        task.model(), averaged_tensors(assembly.averages.state_dict(), average, task.lorentz_parameters()));
+    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly)))
+      metrics[average + "/" + name] = value;
+  }
+  return metrics;
 }
 
 ParameterCounts count_parameters(const Assembly& assembly) {
@@ -145,10 +159,16 @@ MemoryEstimate estimate_memory(const Assembly& assembly) {
     for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
       moments += static_cast<double>(moment.nbytes());
   }
+  double dense = 0;  // numbers of the model with plain matrices
+  if (assembly.train.ema)
+    nn::for_each_dense_tensor(assembly.task->model(), [&](const std::string&, const torch::Tensor& tensor) {
+      dense += static_cast<double>(tensor.numel());
+    });
   return {.parameters = static_cast<double>(counts.total) * bytes_each,
           .gradients = static_cast<double>(counts.trainable) * bytes_each,
           .optimizer_states = moments,
-          .activations = assembly.task->activation_bytes()};
+          .activations = assembly.task->activation_bytes(),
+          .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
 }
 
 }  // namespace sst::run

@@ -8,6 +8,7 @@
 #include "optim/plateau.hpp"
 #include "optim/schedule.hpp"
 #include "recipe/recipe.hpp"
+#include "run/averages.hpp"
 #include "run/options.hpp"
 #include "run/precision.hpp"
 #include "tasks/task.hpp"
@@ -33,10 +34,14 @@ struct Assembly {
   std::unique_ptr<optim::Optimizer> optimizer;
   optim::Schedule schedule;                 ///< factor on the peak rates, a pure function of the step
   std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
+  Averages averages;                        ///< of the weights, as train.ema asks
 };
 
 /// How an assembled model is evaluated.
 inline nn::Pass evaluation_pass(const Assembly& assembly) { return {.compute = assembly.precision.compute_type()}; }
+
+/// Metrics of a split by the trained weights, and by each average as "ema_0.999/loss".
+tasks::Metrics evaluate(Assembly& assembly, const std::string& split);
 
 /// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
@@ -51,8 +56,8 @@ ParameterCounts count_parameters(const Assembly& assembly);
 
 /// Bytes by category, before anything has run.
 struct MemoryEstimate {
-  double parameters = 0, gradients = 0, optimizer_states = 0, activations = 0;
-  double total() const { return parameters + gradients + optimizer_states + activations; }
+  double parameters = 0, gradients = 0, optimizer_states = 0, activations = 0, averages = 0;
+  double total() const { return parameters + gradients + optimizer_states + activations + averages; }
 };
 
 MemoryEstimate estimate_memory(const Assembly& assembly);

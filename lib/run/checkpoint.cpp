@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr std::array kFiles = {
     "model.safetensors", "optimizer.safetensors", "method.safetensors", "state.json", "rng.json", "recipe.yaml"};
+constexpr const char* kAverages = "averages.safetensors";  ///< there only when the recipe asks for averages
 constexpr const char* kManifest = "MANIFEST.json";
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& reason) {
@@ -47,6 +49,13 @@ json parse_part(const fs::path& folder, const char* name) {
   return parsed;
 }
 
+/// The files a manifest has to describe.
+std::vector<const char*> files_of(const json& manifest) {
+  std::vector<const char*> names(kFiles.begin(), kFiles.end());
+  if (manifest["files"].contains(kAverages)) names.push_back(kAverages);
+  return names;
+}
+
 /// The manifest with every field of the expected type.
 json read_manifest(const fs::path& folder) {
   if (!fs::is_directory(folder)) throw CheckpointError("no checkpoint at '" + folder.string() + "'");
@@ -66,7 +75,7 @@ json read_manifest(const fs::path& folder) {
     has(key, [](const json& v) { return v.is_boolean(); });
   for (const char* key : {"recipe_hash", "writer", "written"}) has(key, [](const json& v) { return v.is_string(); });
   has("files", [](const json& v) { return v.is_object(); });
-  for (const char* name : kFiles) {
+  for (const char* name : files_of(manifest)) {
     const json entry = manifest["files"].value(name, json());
     if (!entry.is_object() || !entry.contains("bytes") || !entry["bytes"].is_number_unsigned() ||
         !entry.contains("sha256") || !entry["sha256"].is_string())
@@ -107,7 +116,7 @@ void verify_file(const fs::path& folder, const char* name, const json& expected)
 }
 
 CheckpointNote verify(const fs::path& folder, const json& manifest) {
-  for (const char* name : kFiles) verify_file(folder, name, manifest["files"][name]);
+  for (const char* name : files_of(manifest)) verify_file(folder, name, manifest["files"][name]);
   return note_of(manifest);
 }
 
@@ -127,6 +136,7 @@ void write_checkpoint(const fs::path& folder, const CheckpointContents& contents
   record("optimizer.safetensors",
          tensor::write_safetensors(folder / "optimizer.safetensors", note.weights_only ? none : contents.optimizer));
   record("method.safetensors", tensor::write_safetensors(folder / "method.safetensors", contents.method));
+  if (!contents.averages.empty()) record(kAverages, tensor::write_safetensors(folder / kAverages, contents.averages));
   record("state.json", write_file_synced(folder / "state.json", contents.state.dump(1)));
   record("rng.json", write_file_synced(folder / "rng.json", contents.rng.dump(1)));
   record("recipe.yaml", write_file_synced(folder / "recipe.yaml", contents.recipe_yaml));
@@ -158,6 +168,7 @@ CheckpointContents load_checkpoint(const fs::path& folder) {
   contents.model = tensor::read_safetensors(folder / "model.safetensors").tensors;
   contents.optimizer = tensor::read_safetensors(folder / "optimizer.safetensors").tensors;
   contents.method = tensor::read_safetensors(folder / "method.safetensors").tensors;
+  if (fs::exists(folder / kAverages)) contents.averages = tensor::read_safetensors(folder / kAverages).tensors;
   contents.state = parse_part(folder, "state.json");
   contents.rng = parse_part(folder, "rng.json");
   contents.recipe_yaml = read_part(folder, "recipe.yaml");

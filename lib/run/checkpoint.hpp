@@ -12,6 +12,7 @@
 /// file.
 ///
 ///     model.safetensors  optimizer.safetensors  method.safetensors  state.json  rng.json  recipe.yaml
+///     averages.safetensors, where train.ema asks for averages
 ///     MANIFEST.json
 namespace sst::run {
 
@@ -23,6 +24,7 @@ struct CheckpointContents {
   tensor::NamedTensors model;      ///< weights under stable names
   tensor::NamedTensors optimizer;  ///< states by parameter name: "exp_avg/encoder.0.fc1.weight"
   tensor::NamedTensors method;     ///< projections, bases, masters
+  tensor::NamedTensors averages;   ///< of train.ema: "ema_0.999/encoder.0.fc1.weight"; mostly none
   nlohmann::json state;            ///< step, epoch, position in data, best so far, …; finite numbers only
   nlohmann::json rng;              ///< seed and stream counters
   std::string recipe_yaml;         ///< as resolved

@@ -113,7 +113,7 @@ fs::path CheckpointStore::save(const CheckpointContents& contents, const SaveOpt
       throw ResourceError(std::string("cannot save a checkpoint: ") + error.what());
     throw;
   }
-  const auto obsolete = superseded(contents.step);
+  const auto obsolete = superseded(contents.step, options.also_keep);
   publish(obsolete);
   for (const std::string& old : obsolete) {
     fault_point("checkpoint.before_delete");
@@ -164,9 +164,10 @@ std::vector<CheckpointStore::Listed> CheckpointStore::ranked(std::vector<Listed>
   return all;
 }
 
-std::vector<std::string> CheckpointStore::superseded(int64_t saved_step) const {
+std::vector<std::string> CheckpointStore::superseded(int64_t saved_step, std::optional<int64_t> also_keep) const {
   const std::vector<Listed> all = list();
   std::set<std::string> keep = {checkpoint_name(saved_step)};
+  if (also_keep) keep.insert(checkpoint_name(*also_keep));
   const auto by_rank = ranked(all);
   for (size_t i = 0; i < by_rank.size() && i < static_cast<size_t>(options_.keep_best); ++i)
     keep.insert(by_rank[i].name);

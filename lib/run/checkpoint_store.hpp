@@ -29,7 +29,8 @@ class CheckpointStore {
     /// checkpoint.best_metric of these very weights; absent or NaN: never the best.
     std::optional<double> score = {};
     bool keep_forever = false;
-    bool weights_only = false;  ///< leaves the optimizer out; cannot be resumed from
+    bool weights_only = false;              ///< leaves the optimizer out; cannot be resumed from
+    std::optional<int64_t> also_keep = {};  ///< a step whose checkpoint is not yet to be deleted
   };
 
   /// Touches nothing: evaluation reads a run that another process trains.
@@ -41,8 +42,8 @@ class CheckpointStore {
   void recover();
 
   /// Commits a checkpoint and then deletes those it supersedes: kept are the `keep_last` newest up to this
-  /// step, the `keep_best` best, those to keep forever, and all of later steps. A checkpoint of the same step
-  /// is replaced.
+  /// step, the `keep_best` best, those to keep forever, `also_keep`, and all of later steps. A checkpoint of the same
+  /// step is replaced.
   ///   returns  its folder
   ///   throws   ResourceError when the disk does not take it; everything older is still there then
   std::filesystem::path save(const CheckpointContents& contents, const SaveOptions& options);
@@ -78,7 +79,7 @@ class CheckpointStore {
   std::vector<Listed> list() const;                           ///< sound manifests, by rising step
   std::vector<Listed> ranked(std::vector<Listed> all) const;  ///< those with a score, best first
   void commit(const std::filesystem::path& temporary, const std::string& name);
-  std::vector<std::string> superseded(int64_t saved_step) const;
+  std::vector<std::string> superseded(int64_t saved_step, std::optional<int64_t> also_keep) const;
   void publish(const std::vector<std::string>& without) const;
   void point_link(const std::string& link, const std::optional<std::string>& target) const;
   void remove(const std::string& name) const;

@@ -4,11 +4,13 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
 #include "optim/schedule.hpp"
+#include "run/averages.hpp"
 #include "run/options.hpp"
 #include "tasks/registry.hpp"
 
@@ -48,9 +50,15 @@ void check_selection(const Recipe& recipe, Diagnostics& diagnostics, const tasks
                         "it knows " + join(task.metrics, ", "));
   const auto best = recipe.read<CheckpointOptions>("checkpoint").best_metric;
   const auto& computed = eval.metrics.empty() ? task.metrics : eval.metrics;
+  const auto decays = recipe.read<TrainOptions>("train").ema_decays();
+  if (std::set<double>(decays.begin(), decays.end()).size() != decays.size())
+    diagnostics.error("E-ema", recipe.place("train.ema"), "'train.ema' names a decay twice", "name each once");
   std::vector<std::string> names;
   for (const std::string& split : eval.splits)
-    for (const std::string& metric : computed) names.push_back(split + "/" + metric);
+    for (const std::string& metric : computed) {
+      names.push_back(split + "/" + metric);
+      for (const double decay : decays) names.push_back(split + "/" + average_name(decay) + "/" + metric);
+    }
   if (best && std::find(names.begin(), names.end(), *best) == names.end()) {
     const auto nearest = did_you_mean(*best, names);
     diagnostics.error("E-best-metric", recipe.place("checkpoint.best_metric"),

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -99,27 +100,39 @@ std::string metric_line(std::string_view time, std::string_view kind, int64_t st
 }
 
 Journal::Journal(const fs::path& run_dir, const Options& options, std::optional<int64_t> resumed_step)
-    : run_dir_(run_dir) {
+    : run_dir_(run_dir), options_(options) {
+  open(resumed_step);
+}
+
+void Journal::open(std::optional<int64_t> resumed_step) {
   const bool keep = resumed_step.has_value();
-  if (options.jsonl) {
+  if (options_.jsonl) {
     if (keep) cut_back(run_dir_ / "metrics.jsonl", *resumed_step, 0, step_of_json);
     jsonl_ = open_for_append(run_dir_ / "metrics.jsonl", keep);
   }
-  if (options.csv) {
+  if (options_.csv) {
     if (keep) cut_back(run_dir_ / "metrics.csv", *resumed_step, 1, step_of_csv);
     csv_ = open_for_append(run_dir_ / "metrics.csv", keep);
     if (::lseek(csv_, 0, SEEK_END) == 0) append(csv_, run_dir_ / "metrics.csv", kCsvHead);
   }
-  if (options.tensorboard) {
+  if (options_.tensorboard) {
     std::optional<int64_t> purge_from;
     if (keep) purge_from = *resumed_step + 1;
     events_ = std::make_unique<EventFile>(run_dir_ / "tb", purge_from);
   }
 }
 
-Journal::~Journal() {
-  if (jsonl_ >= 0) ::close(jsonl_);
-  if (csv_ >= 0) ::close(csv_);
+Journal::~Journal() { close(); }
+
+void Journal::close() {
+  for (int* file : {&jsonl_, &csv_})
+    if (*file >= 0) ::close(std::exchange(*file, -1));
+  events_.reset();
+}
+
+void Journal::rewind(int64_t step) {
+  close();
+  open(step);
 }
 
 void Journal::event(int64_t step, const std::string& event, MetricFields fields) {

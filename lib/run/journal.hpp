@@ -42,6 +42,9 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
+  /// The run goes on from `step` again: lines of later steps are cut away, as when it is resumed.
+  void rewind(int64_t step);
+
   void train(int64_t step, const MetricFields& fields) { record("train", step, fields); }
   /// Names carry their split: "valid/f1".
   void eval(int64_t step, const MetricFields& fields) { record("eval", step, fields); }
@@ -51,7 +54,11 @@ class Journal {
  private:
   void record(std::string_view kind, int64_t step, const MetricFields& fields);
 
+  void open(std::optional<int64_t> resumed_step);
+  void close();
+
   std::filesystem::path run_dir_;
+  Options options_;
   int jsonl_ = -1;  ///< file descriptors, -1 where not asked for
   int csv_ = -1;
   std::unique_ptr<EventFile> events_;

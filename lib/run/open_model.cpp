@@ -7,9 +7,9 @@
 namespace sst::run {
 
 OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const recipe::LoadOptions& load) {
+                                const std::string& weights, const recipe::LoadOptions& load) {
   const auto folder = find_checkpoint(run_or_checkpoint, which);
-  const auto trained = trained_tensors(folder, load);
+  const auto trained = trained_tensors(folder, load, weights);
   const auto& recipe = trained.recipe;
   if (recipe.text("task") != "language_modeling")
     throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of language_modeling");

@@ -21,9 +21,10 @@ struct OpenedModel {
   models::LanguageModel& model() const { return task->language_model(); }
 };
 
-/// Opens `which` ("best", "last", "step-N") of a run directory, or a checkpoint. No data are read but the tokenizer.
+/// Opens `which` ("best", "last", "step-N") of a run directory, or a checkpoint, with its trained weights or with the
+/// average called `weights` ("ema", "ema_0.999"). No data are read but the tokenizer.
 ///   throws    CheckpointError; UserError when it is no language model; DataError when the tokenizer is missing
 OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const recipe::LoadOptions& load);
+                                const std::string& weights, const recipe::LoadOptions& load);
 
 }  // namespace sst::run

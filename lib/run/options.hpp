@@ -50,6 +50,12 @@ struct TrainOptions {
   std::optional<int64_t> max_steps, max_epochs, max_train_tokens;
   std::optional<recipe::Duration> max_time;
   int64_t nonfinite_patience = 0;
+  std::string on_spike = "ignore";
+  double spike_sigma = 6;
+  int64_t spike_window = 128;
+  std::optional<recipe::OneOrMany<double>> ema;
+
+  std::vector<double> ema_decays() const { return ema ? ema->values : std::vector<double>(); }
 
   template <class Field>
   void describe(Field& field) {
@@ -61,6 +67,15 @@ struct TrainOptions {
     field(max_time, "max_time", at_least(1), "training time, over all restarts, after which training ends");
     field(nonfinite_patience, "nonfinite_patience", at_least(0),
           "steps in a row with a non-finite loss or gradient that are skipped before the run ends as diverged");
+    field(
+        on_spike, "on_spike", one_of({"ignore", "skip", "rollback"}),
+        "a step whose loss or gradient norm is far above those before: skip leaves out its update, rollback goes back "
+        "to the last checkpoint of checkpoint.every and on with the data after the spike");
+    field(spike_sigma, "spike_sigma", positive(), "standard deviations above the mean that make a spike");
+    field(
+        ema, "ema", fraction_below_one(),
+        "decay, or decays, of averages of the weights; each is evaluated beside the weights, as valid/ema_0.999/loss");
+    field(spike_window, "spike_window", at_least(4), "accepted steps over which mean and deviation are taken");
   }
 };
 

@@ -23,6 +23,37 @@ tensor::NamedTensors cloned(const std::map<std::string, torch::Tensor>& tensors)
 
 }  // namespace
 
+nlohmann::json TrainState::to_json() const {
+  return {{"step", step},
+          {"elapsed_s", elapsed_s},
+          {"skipped_steps", skipped_steps},
+          {"spikes",
+           {{"watch", spike_watch.to_json()},
+            {"all", spikes},
+            {"in_row", spikes_in_row},
+            {"rollbacks", rollbacks},
+            {"rollbacks_in_row", rollbacks_in_row},
+            {"data_left_out", data_left_out},
+            {"periodic_save_step", periodic_save_step}}}};
+}
+
+TrainState TrainState::from_json(const nlohmann::json& json) {
+  TrainState state;
+  json.at("step").get_to(state.step);
+  json.at("elapsed_s").get_to(state.elapsed_s);
+  json.at("skipped_steps").get_to(state.skipped_steps);
+  if (!json.contains("spikes")) return state;  // written before there was on_spike
+  const auto& spikes = json.at("spikes");
+  state.spike_watch.from_json(spikes.at("watch"));
+  spikes.at("all").get_to(state.spikes);
+  spikes.at("in_row").get_to(state.spikes_in_row);
+  spikes.at("rollbacks").get_to(state.rollbacks);
+  spikes.at("rollbacks_in_row").get_to(state.rollbacks_in_row);
+  spikes.at("data_left_out").get_to(state.data_left_out);
+  spikes.at("periodic_save_step").get_to(state.periodic_save_step);
+  return state;
+}
+
 CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
                            const BestTracker& best) {
   CheckpointContents contents;
@@ -30,21 +61,22 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
     contents.model[name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   contents.optimizer = cloned(assembly.optimizer->state_dict());
+  contents.averages = cloned(assembly.averages.state_dict());
   contents.method = cloned(assembly.method->state_dict());
-  contents.state = {{"step", state.step},
-                    {"epoch", state.step / assembly.workload.step.per_epoch},
-                    {"elapsed_s", state.elapsed_s},
-                    {"skipped_steps", state.skipped_steps},
-                    {"best", best.to_json()},
-                    {"plateau", assembly.plateau->state()},
-                    {"data_sha256", assembly.task->data_sha256()}};
+  contents.state = state.to_json();
+  contents.state.update({{"epoch", state.step / assembly.workload.step.per_epoch},
+                         {"best", best.to_json()},
+                         {"plateau", assembly.plateau->state()},
+                         {"data_sha256", assembly.task->data_sha256()}});
   // Every draw is a pure function of (seed, stream, index) and every index follows from the step.
-  contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.step}};
+  contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.data_step()}};
   contents.recipe_yaml = recipe.to_yaml();
   contents.recipe_hash = recipe.hash();
   contents.writer_version = std::string(version_number());
   return contents;
 }
+
+namespace {
 
 void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model) {
   const torch::NoGradGuard no_grad;
@@ -64,7 +96,15 @@ void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model
   for (const auto& [name, tensor] : stored) tensor.detach().copy_(tensors.at(name));
 }
 
-TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load) {
+}  // namespace
+
+void restore_weights(const CheckpointContents& contents, Assembly& assembly) {
+  restore_model(contents.model, assembly.task->model());
+  assembly.averages.load_state_dict(contents.averages, assembly.task->model());
+}
+
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
+                               const std::string& weights) {
   const auto contents = load_checkpoint(folder);
   recipe::Diagnostics diagnostics;
   auto recipe =
@@ -72,6 +112,10 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
   diagnostics.throw_if_errors();
   // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
   const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
+  if (weights != "trained")
+    return {.recipe = std::move(recipe),
+            .step = contents.step,
+            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
   const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
   task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
                .tensors = recipe.read<Precision>("precision").dtype()});
@@ -90,14 +134,12 @@ TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestT
     if (contents.state.at("data_sha256").get<std::string>() != assembly.task->data_sha256())
       throw CheckpointError("the data have changed since this checkpoint was written",
                             "restore the data, or start afresh with --overwrite");
-    restore_model(contents.model, assembly.task->model());
+    restore_weights(contents, assembly);
     assembly.optimizer->load_state_dict(contents.optimizer);
     assembly.method->load_state_dict(contents.method);
     assembly.plateau->load_state(contents.state.at("plateau"));
     best.from_json(contents.state.at("best"));
-    return {.step = contents.state.at("step").get<int64_t>(),
-            .elapsed_s = contents.state.at("elapsed_s").get<double>(),
-            .skipped_steps = contents.state.at("skipped_steps").get<int64_t>()};
+    return TrainState::from_json(contents.state);
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(std::string("state.json of the checkpoint is not complete: ") + error.what());
   }

@@ -7,6 +7,7 @@
 #include "run/assembly.hpp"
 #include "run/best_tracker.hpp"
 #include "run/checkpoint.hpp"
+#include "run/spike_watch.hpp"
 
 namespace sst::run {
 
@@ -15,6 +16,20 @@ struct TrainState {
   int64_t step = 0;           ///< optimizer steps done
   double elapsed_s = 0;       ///< training time over all attempts
   int64_t skipped_steps = 0;  ///< in a row, for a non-finite loss or gradient
+
+  SpikeWatch spike_watch;
+  int64_t spikes = 0;              ///< steps that train.on_spike left out or went back from
+  int64_t spikes_in_row = 0;       ///< left out
+  int64_t rollbacks = 0;           ///< since the start
+  int64_t rollbacks_in_row = 0;    ///< to the same checkpoint
+  int64_t data_left_out = 0;       ///< steps' worth of data that rollbacks have passed over
+  int64_t periodic_save_step = 0;  ///< where a rollback goes
+
+  int64_t data_step() const { return step + data_left_out; }  ///< which decides data and random numbers
+
+  /// For state.json. Checkpoints from before there was train.on_spike are read too.
+  nlohmann::json to_json() const;
+  static TrainState from_json(const nlohmann::json& json);
 };
 
 /// A copy of everything a run needs to go on as if it had never stopped.
@@ -32,15 +47,16 @@ struct TrainedTensors {
   std::map<std::string, torch::Tensor> tensors;  ///< as nn::dense_tensors()
 };
 
-/// What the checkpoint in `folder` holds.
-TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {});
+/// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {},
+                               const std::string& weights = "trained");
 
 /// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
 /// whatever method trained it; every other tensor is copied.
 ///   throws    CheckpointError naming every tensor that is missing or of another shape
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
 
-/// The model's tensors alone, for evaluation.
-void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model);
+/// Weights and averages alone, for evaluation.
+void restore_weights(const CheckpointContents& contents, Assembly& assembly);
 
 }  // namespace sst::run

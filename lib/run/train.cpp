@@ -164,6 +164,7 @@ TrainOutcome Session::run_locked() {
     } else {
       start_weights();
       assembly_.method->on_start(*assembly_.optimizer);
+      assembly_.averages.start(assembly_.task->model());
     }
     show_essentials();
 
@@ -272,14 +273,12 @@ void Session::start_weights() {
 
 /// The splits that training never looked at, with the best checkpoint where there is one.
 std::map<std::string, double> Session::final_results(const CheckpointStore& store) {
-  restore_model(store.load("best").model, assembly_.task->model());
-  assembly_.task->model().eval();
+  restore_weights(store.load("best"), assembly_);
   std::map<std::string, double> results;
   std::vector<std::string> splits = {"valid"};
   if (tasks::registry().at(assembly_.run.task).has_test) splits.emplace_back("test");
   for (const std::string& split : splits)
-    for (const auto& [name, value] : assembly_.task->evaluate(split, evaluation_pass(assembly_)))
-      results[split + "/" + name] = value;
+    for (const auto& [name, value] : evaluate(assembly_, split)) results[split + "/" + name] = value;
   return results;
 }
 

@@ -1,5 +1,8 @@
 #include "run/trainer.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -7,53 +10,133 @@
 #include "run/memory.hpp"
 
 namespace sst::run {
+namespace {
+
+/// Rollbacks to one checkpoint before the run counts as diverged: other data do not help.
+constexpr int64_t kMostRollbacksInRow = 5;
+
+SpikeWatch::Options spike_options(const TrainOptions& train) {
+  return {.sigma = train.spike_sigma, .window = train.spike_window};
+}
+
+MetricFields measured(const StepResult& result) {
+  return {{"spike/loss", result.loss}, {"spike/grad_norm", result.gradient_norm}};
+}
+
+}  // namespace
 
 Trainer::End Trainer::run() {
   const auto& assembly = parts_.assembly;
   reported_step_ = state_.step;
-  if (state_.step == 0 && assembly.eval.at_start) evaluate();
+  if (state_.step == 0) {
+    if (assembly.eval.at_start) evaluate();
+    if (assembly.train.on_spike == "rollback") save(/*periodic=*/true);  // so that there is somewhere to go back to
+  }
   while (!training_is_over()) {
     const Stopwatch watch;
-    take_step();
-    ++state_.step;
+    const bool went_on = take_step();
     times_.training += watch.seconds();
     state_.elapsed_s += watch.seconds();
     parts_.progress.advance(state_.step);
     parts_.each_step(watch.seconds() + save_s_);
 
-    if (is_due(assembly.logging.every, since_report_.seconds())) report_training();
-    if (is_due(assembly.eval.every, since_evaluation_.seconds())) evaluate();
-    if (is_due(assembly.checkpoint.every, since_save_.seconds()) || parts_.save_requested()) save();
+    if (went_on) {
+      if (is_due(assembly.logging.every, since_report_.seconds())) report_training();
+      if (is_due(assembly.eval.every, since_evaluation_.seconds())) evaluate();
+      const bool periodic = is_due(assembly.checkpoint.every, since_save_.seconds());
+      if (periodic || parts_.save_requested()) save(periodic);
+    }
     if (parts_.stop_requested()) {
-      save();
+      save(/*periodic=*/false);
       return End::kStopped;
     }
   }
-  save();
+  save(/*periodic=*/false);
   return End::kFinished;
 }
 
-void Trainer::take_step() {
-  auto& assembly = parts_.assembly;
-  last_ = training_step(assembly, state_.step);
-  if (!last_.problem.empty()) {
-    // Skipped; after too many in a row the run has diverged.
-    const std::string problem = last_.problem + " at step " + std::to_string(state_.step + 1);
-    if (++state_.skipped_steps > assembly.train.nonfinite_patience)
-      throw DivergedError(problem,
-                          "lower optim.lr, set optim.grad_clip, or raise train.nonfinite_patience; the last good "
-                          "checkpoint is kept");
+bool Trainer::take_step() {
+  last_ = gradient_step(parts_.assembly, state_.step, state_.data_step());
+  const std::string spike = last_.problem.empty() ? find_spike() : "";
+  const std::string problem = fmt::format("{} at step {}", last_.problem + spike, state_.step + 1);  // one is empty
+  if (last_.problem.empty() && spike.empty()) {
+    move();
+  } else if (may_leave_out(!spike.empty())) {
     log::warning("{}: the step is skipped", problem);
-    return;
+    if (!spike.empty()) parts_.journal.event(state_.step + 1, "spike_skipped", measured(last_));
+    end_step(parts_.assembly, state_.step);
+  } else if (may_roll_back()) {
+    roll_back(problem);
+    return false;
+  } else {
+    throw DivergedError(
+        problem, spike.empty() ? "lower optim.lr, set optim.grad_clip, or raise train.nonfinite_patience; the last "
+                                 "good checkpoint is kept"
+                               : "that has not been mended by leaving out data: lower optim.lr, or raise "
+                                 "train.spike_sigma; the last good checkpoint is kept");
   }
-  state_.skipped_steps = 0;
-  for (const auto& event : assembly.method->take_events()) {
+  for (const auto& event : parts_.assembly.method->take_events()) {
     MetricFields fields;
     for (const auto& [name, value] : event.values) fields.emplace_back(name, value);
     parts_.journal.event(state_.step + 1, event.name, fields);
     if (const auto found = event.values.find("method/svd_s"); found != event.values.end())
       times_.decomposition += found->second;
   }
+  ++state_.step;
+  return true;
+}
+
+void Trainer::move() {
+  state_.skipped_steps = state_.spikes_in_row = 0;
+  const auto& train = parts_.assembly.train;
+  if (train.on_spike != "ignore") state_.spike_watch.accept(last_.loss, last_.gradient_norm, spike_options(train));
+  apply_step(parts_.assembly, state_.step, last_);
+}
+
+/// What is far above the steps before; "" when nothing is.
+std::string Trainer::find_spike() const {
+  const auto& train = parts_.assembly.train;
+  if (train.on_spike == "ignore") return "";
+  const auto scores = state_.spike_watch.scores(last_.loss, last_.gradient_norm, spike_options(train));
+  if (std::max(scores.loss, scores.gradient_norm) <= train.spike_sigma) return "";
+  return fmt::format(
+      "the loss {:.4g} and the gradient norm {:.4g} lie {:+.1f} and {:+.1f} standard deviations from their means",
+      last_.loss, last_.gradient_norm, scores.loss, scores.gradient_norm);
+}
+
+/// Counts the step among those left out, where the recipe allows one more in a row.
+bool Trainer::may_leave_out(bool is_spike) {
+  const auto& train = parts_.assembly.train;
+  if (!is_spike) return !last_.weights_are_bad && ++state_.skipped_steps <= train.nonfinite_patience;
+  // Weights that stand still and a whole window of spikes: the data have changed for good, or the run is lost.
+  if (train.on_spike != "skip" || ++state_.spikes_in_row > train.spike_window) return false;
+  ++state_.spikes;
+  return true;
+}
+
+bool Trainer::may_roll_back() const {
+  return parts_.assembly.train.on_spike == "rollback" && state_.rollbacks_in_row < kMostRollbacksInRow;
+}
+
+/// Everything is as at the last periodic save, but for the data since then, which are not seen again.
+void Trainer::roll_back(const std::string& problem) {
+  const TrainState now = state_;
+  const std::string name = checkpoint_name(now.periodic_save_step);
+  state_ = restore(parts_.store.load(name), parts_.assembly, parts_.best);
+  state_.elapsed_s = now.elapsed_s;
+  state_.spikes = now.spikes + 1;
+  state_.rollbacks = now.rollbacks + 1;
+  state_.rollbacks_in_row = now.rollbacks_in_row + 1;
+  state_.data_left_out = now.data_step() + 1 - state_.step;
+  best_.reset();  // a best one in memory is later than the checkpoint
+  saved_step_ = state_.step;
+  reported_step_ = std::min(reported_step_, state_.step);
+  parts_.assembly.method->take_events();
+  parts_.journal.rewind(state_.step);
+  MetricFields fields = measured(last_);
+  fields.emplace_back("spike/from_step", now.step + 1);
+  parts_.journal.event(state_.step + 1, "rollback", fields);
+  log::warning("{}: back to {}; the data of {} steps are left out", problem, name, now.step + 1 - state_.step);
 }
 
 void Trainer::report_training() {
@@ -76,6 +159,7 @@ void Trainer::report_training() {
                           static_cast<double>(assembly.workload.step.per_epoch) / seconds;
   }
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
+  if (assembly.train.on_spike != "ignore") status.more["train/spikes"] = static_cast<double>(state_.spikes);
   if (last_.rates.low_rank != last_.rates.base) status.more["optim/lr_low_rank"] = last_.rates.low_rank;
   parts_.journal.train(state_.step, journal_fields(status));
   parts_.progress.train(status);
@@ -85,13 +169,12 @@ void Trainer::report_training() {
 
 void Trainer::evaluate() {
   const auto& assembly = parts_.assembly;
-  assembly.task->model().eval();
   for (const std::string& split : assembly.eval.splits) {
     const Stopwatch watch;
     Evaluation evaluation;
     evaluation.step = state_.step;
     evaluation.split = split;
-    evaluation.metrics = assembly.task->evaluate(split, evaluation_pass(assembly));
+    evaluation.metrics = run::evaluate(parts_.assembly, split);
     evaluation.seconds = watch.seconds();
     times_.evaluation += evaluation.seconds;
 
@@ -111,16 +194,25 @@ void Trainer::evaluate() {
   since_evaluation_.restart();
 }
 
-void Trainer::save() {
+void Trainer::save(bool periodic) {
   if (saved_step_ == state_.step) return;
   const Stopwatch watch;
   const auto& assembly = parts_.assembly;
   const bool this_is_best = parts_.best.best() && parts_.best.best_step() == state_.step;
-  if (best_ && !this_is_best) parts_.store.save(*best_, {.score = parts_.best.best()});
+  const auto target = [&] {
+    return assembly.train.on_spike == "rollback" ? std::optional(state_.periodic_save_step) : std::nullopt;
+  };
+  if (best_ && !this_is_best)
+    parts_.store.save(*best_, {.score = parts_.best.best(), .also_keep = target()});  // of its own time: the former one
+  if (periodic) {
+    state_.periodic_save_step = state_.step;
+    state_.rollbacks_in_row = 0;
+  }
   const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
   parts_.store.save(capture(assembly, parts_.recipe, state_, parts_.best),
                     {.score = this_is_best ? parts_.best.best() : std::nullopt,
-                     .keep_forever = forever > 0 && state_.step % forever == 0});
+                     .keep_forever = forever > 0 && state_.step % forever == 0,
+                     .also_keep = target()});
   best_.reset();
   saved_step_ = state_.step;
   save_s_ = watch.seconds();

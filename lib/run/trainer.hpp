@@ -47,10 +47,16 @@ class Trainer {
   const TimeSplit& time_split() const { return times_; }
 
  private:
-  void take_step();
+  /// False when it went back to a checkpoint instead.
+  bool take_step();
+  void move();
+  std::string find_spike() const;
+  bool may_leave_out(bool is_spike);
+  bool may_roll_back() const;
+  void roll_back(const std::string& problem);
   void report_training();
   void evaluate();
-  void save();
+  void save(bool periodic);
   bool is_due(const recipe::Interval& interval, double seconds_since) const;
   bool training_is_over() const;
   double epoch() const;

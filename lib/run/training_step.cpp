@@ -8,11 +8,15 @@ namespace sst::run {
 namespace {
 
 /// Looked for only once something is wrong: the first tensor to blame.
-std::string blame(Assembly& assembly, const std::string& first_bad_gradient) {
+void blame(Assembly& assembly, const std::string& first_bad_gradient, StepResult& result) {
   for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
-    if (!tensor.isfinite().all().item<bool>()) return "'" + name + "' is not finite";
-  if (first_bad_gradient.empty()) return "the loss is not finite, though every weight and gradient is";
-  return "the gradient of '" + first_bad_gradient + "' is not finite";
+    if (!tensor.isfinite().all().item<bool>()) {
+      result.problem = "'" + name + "' is not finite";
+      result.weights_are_bad = true;
+      return;
+    }
+  result.problem = first_bad_gradient.empty() ? "the loss is not finite, though every weight and gradient is"
+                                              : "the gradient of '" + first_bad_gradient + "' is not finite";
 }
 
 /// Losses and gradients of all parts, summed and divided once; the mean loss.
@@ -35,27 +39,37 @@ double accumulate_gradients(Assembly& assembly, int64_t step) {
 
 }  // namespace
 
-StepResult training_step(Assembly& assembly, int64_t step) {
+StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step) {
   auto& optimizer = *assembly.optimizer;
   optimizer.zero_grad();
   StepResult result;
-  result.loss = accumulate_gradients(assembly, step);
+  result.loss = accumulate_gradients(assembly, data_step);
 
   assembly.method->before_step(step, optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);
   const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip);
   result.gradient_norm = gradient.norm;
-  if (!std::isfinite(result.loss) || !gradient.non_finite.empty()) {
-    result.problem = blame(assembly, gradient.non_finite);
-    return result;
-  }
+  if (!std::isfinite(result.loss) || !gradient.non_finite.empty()) blame(assembly, gradient.non_finite, result);
+  return result;
+}
 
+void end_step(Assembly& assembly, int64_t step) {
+  assembly.method->after_step(step, *assembly.optimizer);
+  assembly.averages.update_(assembly.task->model(), step);
+}
+
+void apply_step(Assembly& assembly, int64_t step, StepResult& result) {
   const double shape = assembly.schedule(step) * assembly.plateau->factor();
   const auto restart = assembly.method->rate_factors(step);
   result.rates = {.base = assembly.optim.lr * shape * restart.base,
                   .low_rank = assembly.method->low_rank_lr().value_or(assembly.optim.lr) * shape * restart.low_rank};
-  optimizer.step(result.rates);
-  assembly.method->after_step(step, optimizer);
+  assembly.optimizer->step(result.rates);
+  end_step(assembly, step);
+}
+
+StepResult training_step(Assembly& assembly, int64_t step) {
+  StepResult result = gradient_step(assembly, step, step);
+  if (result.problem.empty()) apply_step(assembly, step, result);
   return result;
 }
 

@@ -10,11 +10,20 @@ struct StepResult {
   double loss = 0;           ///< per item: nats for likelihoods, margin units for margin losses
   double gradient_norm = 0;  ///< before clipping
   optim::LearningRates rates;
-  std::string problem;  ///< what is not finite; the model has then not moved
+  std::string problem;           ///< what is not finite; such a step must not be applied
+  bool weights_are_bad = false;  ///< and it is a weight, which no other data will mend
 };
 
-/// One optimizer step, 0-based: gradients, the method before, clipping, the update, the method after. Everything random
-/// in it follows from the step.
+/// One optimizer step, 0-based, in two halves. First gradients, the method before, clipping: nothing moves. `data_step`
+/// decides the data and everything random, `step` the method's calendar; they differ once data have been left out.
+StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step);
+/// Then the update, and end_step; gives the result its rates.
+void apply_step(Assembly& assembly, int64_t step, StepResult& result);
+/// The method after, and the averages. Alone it skips a step: no tensor and no moment moves, but the calendar of the
+/// method goes on, with the merges and draws that are due.
+void end_step(Assembly& assembly, int64_t step);
+
+/// Both halves; a step with a problem is not applied.
 StepResult training_step(Assembly& assembly, int64_t step);
 
 }  // namespace sst::run

@@ -1,8 +1,8 @@
 #include <filesystem>
-#include <fstream>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 // A language model from raw text to checkpoint, generation and export, as a user types it.
@@ -14,24 +14,13 @@ using testing::Program;
 using testing::source;
 using testing::TemporaryFolder;
 
-/// A folder data/smoke with two small texts of made words.
-void write_texts(const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder / "data/smoke");
-  const char* words[] = {"ba ", "lo ", "ni ", "do ", "mu ", "\n"};
-  for (const auto& [name, count, start] : {std::tuple{"train.txt", 800, 1}, {"valid.txt", 120, 5}}) {
-    std::ofstream file(folder / "data/smoke" / name);
-    unsigned state = static_cast<unsigned>(start);
-    for (int i = 0; i < count; ++i) file << words[(state = state * 1103515245U + 12345U) / 65536U % 6];
-  }
-}
-
 std::string recipe_for(const std::string& method) { return source("recipes/smoke/lm_" + method + ".yaml"); }
 
 }  // namespace
 
 TEST_CASE("a language model is prepared, trained, scored, continued and exported", "[end_to_end]") {
   const TemporaryFolder folder;
-  write_texts(folder.path());
+  testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
   const Outcome prepared = program.run({"prepare", recipe_for("sst")});
   INFO(prepared.err);
@@ -65,7 +54,7 @@ TEST_CASE("a language model cut at any step and continued ends with the weights 
   const std::string method = GENERATE("full", "lora", "relora", "sst");
   CAPTURE(method);
   const TemporaryFolder folder;
-  write_texts(folder.path());
+  testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
   REQUIRE(program.run({recipe_for(method), "--out", "whole"}).code == 0);
   for (const int steps : {6, 8, 13, 24, 40})
@@ -80,7 +69,7 @@ TEST_CASE("a language model cut at any step and continued ends with the weights 
 
 TEST_CASE("how a step is cut into micro-batches changes no more than rounding", "[end_to_end]") {
   const TemporaryFolder folder;
-  write_texts(folder.path());
+  testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
   for (const std::string micro : {"1", "2", "4"})
     REQUIRE(program
@@ -97,7 +86,7 @@ TEST_CASE("how a step is cut into micro-batches changes no more than rounding", 
 
 TEST_CASE("data that were not prepared, or do not fit the step, end with 3 or a located error", "[end_to_end]") {
   const TemporaryFolder folder;
-  write_texts(folder.path());
+  testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
   const Outcome missing = program.run({recipe_for("full"), "data.train=smoke/nowhere.txt"});
   CHECK(missing.code == 3);

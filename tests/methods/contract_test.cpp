@@ -195,4 +195,20 @@ TEST_CASE("every layer names tensors that it has", "[methods][contract]") {
   for (const std::string& local : fit.first->decayed_names()) CHECK(trained.count(local) == 1);
 }
 
+TEST_CASE("every method's layer applies a substituted matrix and then its own again", "[methods][contract]") {
+  const auto name = any_method();
+  CAPTURE(name);
+  Fit fit(name);
+  fit.method->on_start(fit.optimizer);
+  fit.step(0);
+  const Tensor before = fit.first->forward(fit.x).detach(), other = gaussian({5, 7}, 90);
+  const auto own = fit.first->dense_weight().clone();
+  fit.first->substitute(other);
+  const Tensor expected = fit.x.mm(other.t()) + fit.first->bias().detach();
+  CHECK(distance(fit.first->forward(fit.x).detach(), expected) < 1e-12);
+  CHECK(torch::equal(fit.first->dense_weight(), own));
+  fit.first->substitute({});
+  CHECK(torch::equal(fit.first->forward(fit.x).detach(), before));
+}
+
 }  // namespace sst::methods
