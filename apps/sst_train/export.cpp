@@ -27,7 +27,7 @@ double largest_logit_difference(const run::OpenedModel& opened, const std::files
   const auto logits_of = [&](models::LanguageModel& model) {
     return model.logits(model.hidden(ids, {})).narrow(-1, 0, read.config.vocab_size).to(torch::kFloat64);
   };
-  return (logits_of(opened.model()) - logits_of(*again)).abs().max().item<double>();
+  return (logits_of(opened.task->language_model()) - logits_of(*again)).abs().max().item<double>();
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Action add_export(CLI::App& command) {
   return [options, &command](const CommonFlags& common) {
     auto opened = run::open_language_model(options->path, options->which, options->weights,
                                            {.overrides = command.remaining(), .builtin = builtin_lookup()});
-    models::export_hf(opened.model(), options->out,
+    models::export_hf(opened.task->language_model(), options->out,
                       {.dtype = kTypes.at(options->dtype), .files = opened.task->tokenizer_files()});
     const double difference = largest_logit_difference(opened, options->out);
     if (common.json)

@@ -7,9 +7,41 @@
 #include "data/language_data.hpp"
 #include "run/terminal.hpp"
 #include "tasks/language_recipe.hpp"
+#include "tasks/translation_recipe.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
+namespace {
+
+/// Trains the tokenizers and reads every pair once.
+ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const CommonFlags& common) {
+  const auto tokenizers = recipe.open_or_train_tokenizers();
+  const auto [source_file, target_file] = recipe.tokenizer_paths();
+  nlohmann::ordered_json json = {
+      {"source_tokenizer", source_file.string()}, {"source_vocabulary", tokenizers.source->size()},
+      {"target_tokenizer", target_file.string()}, {"target_vocabulary", tokenizers.target->size()}};
+  std::string text = fmt::format("{}: {} ids, {}\n", recipe.data.src_lang, tokenizers.source->size(), source_file.string());
+  text += fmt::format("{}: {} ids, {}\n", recipe.data.tgt_lang, tokenizers.target->size(), target_file.string());
+  for (const auto& [name, split] : {std::pair{"train", data::TranslationSplit::kTrain},
+                                    {"valid", data::TranslationSplit::kValid},
+                                    {"test", data::TranslationSplit::kTest}}) {
+    const auto files = data::parallel_files(recipe.data, split, recipe.data_root);
+    if (files.source.empty()) continue;
+    const text::ParallelCorpus corpus(files, *tokenizers.source, *tokenizers.target,
+                                      data::parallel_options(recipe.data, split));
+    int64_t source_tokens = 0, target_tokens = 0;
+    for (const auto& length : corpus.lengths()) {
+      source_tokens += length.source;
+      target_tokens += length.target;
+    }
+    json[name] = {{"pairs", corpus.size()}, {"source_tokens", source_tokens}, {"target_tokens", target_tokens}};
+    text += fmt::format("{}: {}; {} and {} tokens\n", name, corpus.counts().summary(), source_tokens, target_tokens);
+  }
+  fmt::print("{}", common.json ? json.dump(2) + "\n" : text);
+  return ExitCode::kDone;
+}
+
+}  // namespace
 
 Action add_prepare(CLI::App& command) {
   struct Options {
@@ -24,6 +56,7 @@ Action add_prepare(CLI::App& command) {
     CommonFlags silent = common;
     silent.quiet = true;  // that nothing is prepared yet is no news here
     const auto recipe = load_recipe(options->recipe, command.remaining(), silent);
+    if (recipe.text("task") == "translation") return prepare_translation(tasks::TranslationRecipe::from(recipe), common);
     if (recipe.text("task") != "language_modeling")
       throw UserError(recipe.text("task") + " has nothing to prepare",
                       "data_tools/prepare_graphs.py makes the folders of graph tasks");

@@ -36,6 +36,7 @@ const std::vector<Verb>& verbs();
 
 Action add_train(CLI::App& command);
 Action add_eval(CLI::App& command);
+Action add_translate(CLI::App& command);
 Action add_generate(CLI::App& command);
 Action add_score(CLI::App& command);
 Action add_prepare(CLI::App& command);

@@ -2,12 +2,15 @@
 
 #include <torch/types.h>
 
+#include <optional>
+
 namespace sst::nn {
 
 /// A loss as sum and count, so that parts add up before the one division. sum / count is the published mean.
 struct LossSum {
   torch::Tensor sum;  ///< scalar, differentiable
   double count = 0;
+  std::optional<double> nll = {};  ///< Σ −log p in nats, where the sum is something else (label smoothing)
 };
 
 /// Σ relu(margin − logit of the label + logit) over all nodes × classes, the label's own column (margin)

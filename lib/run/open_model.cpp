@@ -6,23 +6,39 @@
 
 namespace sst::run {
 
-OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const std::string& weights, const recipe::LoadOptions& load) {
+namespace {
+
+template <class TaskType, class TaskRecipe>
+OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path& run_or_checkpoint,
+                            const std::string& which, const std::string& weights, const recipe::LoadOptions& load) {
   const auto folder = find_checkpoint(run_or_checkpoint, which);
   const auto trained = trained_tensors(folder, load, weights);
   const auto& recipe = trained.recipe;
-  if (recipe.text("task") != "language_modeling")
-    throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of language_modeling");
+  if (recipe.text("task") != task)
+    throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of " + task);
   const auto precision = recipe.read<Precision>("precision");
-  OpenedModel opened{.checkpoint = folder,
-                     .step = trained.step,
-                     .recipe = recipe,
-                     .pass = {.compute = precision.compute_type()},
-                     .task = std::make_unique<tasks::LanguageModeling>(tasks::LanguageRecipe::from(recipe))};
+  OpenedTask<TaskType> opened{.checkpoint = folder,
+                              .step = trained.step,
+                              .recipe = recipe,
+                              .pass = {.compute = precision.compute_type()},
+                              .task = std::make_unique<TaskType>(TaskRecipe::from(recipe))};
   opened.task->build({.tensors = precision.dtype()});
   nn::load_dense_tensors(opened.task->model(), trained.tensors);
   opened.task->model().eval();
   return opened;
+}
+
+}  // namespace
+
+OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
+                                const std::string& weights, const recipe::LoadOptions& load) {
+  return opened<tasks::LanguageModeling, tasks::LanguageRecipe>("language_modeling", run_or_checkpoint, which, weights,
+                                                                load);
+}
+
+OpenedTranslation open_translation_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
+                                         const std::string& weights, const recipe::LoadOptions& load) {
+  return opened<tasks::Translation, tasks::TranslationRecipe>("translation", run_or_checkpoint, which, weights, load);
 }
 
 }  // namespace sst::run

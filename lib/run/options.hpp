@@ -84,6 +84,7 @@ struct EvalOptions {
   recipe::Interval every = recipe::Interval::steps(1000);
   bool at_start = false;
   bool at_end = true;
+  std::string checkpoint = "best";
   std::vector<std::string> splits = {"valid"};
   std::vector<std::string> metrics;
   int64_t patience = 0;
@@ -95,7 +96,8 @@ struct EvalOptions {
     using namespace recipe;
     field(every, "every", anything(), "interval between evaluations");
     field(at_start, "at_start", anything(), "evaluate before the first step");
-    field(at_end, "at_end", anything(), "evaluate the best checkpoint on the test split when training has ended");
+    field(at_end, "at_end", anything(), "evaluate a checkpoint on the test split when training has ended");
+    field(checkpoint, "checkpoint", one_of({"best", "last"}), "which one at_end evaluates");
     field(splits, "splits", one_of({"valid", "test"}).items(1, 2), "splits that are evaluated during training");
     field(metrics, "metrics", one_of(tasks::all_metrics()), "what is computed; default: all that the task knows");
     field(patience, "patience", at_least(0),

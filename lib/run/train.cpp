@@ -271,12 +271,12 @@ void Session::start_weights() {
   if (init.from) load_initial_weights(init.from->text, assembly_);
 }
 
-/// The splits that training never looked at, with the best checkpoint where there is one.
+/// The held-out splits, with the checkpoint that the recipe asks for.
 std::map<std::string, double> Session::final_results(const CheckpointStore& store) {
-  restore_weights(store.load("best"), assembly_);
+  restore_weights(store.load(assembly_.eval.checkpoint), assembly_);
   std::map<std::string, double> results;
   std::vector<std::string> splits = {"valid"};
-  if (tasks::registry().at(assembly_.run.task).has_test) splits.emplace_back("test");
+  if (assembly_.task->has_test()) splits.emplace_back("test");
   for (const std::string& split : splits)
     for (const auto& [name, value] : evaluate(assembly_, split)) results[split + "/" + name] = value;
   return results;

@@ -57,6 +57,7 @@ Trainer::End Trainer::run() {
 
 bool Trainer::take_step() {
   last_ = gradient_step(parts_.assembly, state_.step, state_.data_step());
+  items_since_report_ += last_.items;
   const std::string spike = last_.problem.empty() ? find_spike() : "";
   const std::string problem = fmt::format("{} at step {}", last_.problem + spike, state_.step + 1);  // one is empty
   if (last_.problem.empty() && spike.empty()) {
@@ -148,15 +149,14 @@ void Trainer::report_training() {
   status.loss_nats = last_.loss;
   status.lr = last_.rates.base;
   status.grad_norm = last_.gradient_norm;
-  const int64_t tokens_per_step = assembly.workload.step.tokens;
-  if (tokens_per_step > 0) {
-    status.tokens = state_.step * tokens_per_step;
-    status.ppl_token = std::exp(last_.loss);
-    if (seconds > 0)
-      status.tokens_per_s = static_cast<double>((state_.step - reported_step_) * tokens_per_step) / seconds;
+  const auto& workload = assembly.workload;
+  if (workload.step.tokens > 0) status.tokens = state_.step * workload.step.tokens;
+  if (workload.counts_tokens) {
+    status.ppl_token = std::exp(std::min(last_.nll, 100.0));
+    if (seconds > 0) status.tokens_per_s = items_since_report_ / seconds;
   } else if (seconds > 0) {
     status.epochs_per_s = static_cast<double>(state_.step - reported_step_) /
-                          static_cast<double>(assembly.workload.step.per_epoch) / seconds;
+                          static_cast<double>(workload.step.per_epoch) / seconds;
   }
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
   if (assembly.train.on_spike != "ignore") status.more["train/spikes"] = static_cast<double>(state_.spikes);
@@ -164,6 +164,7 @@ void Trainer::report_training() {
   parts_.journal.train(state_.step, journal_fields(status));
   parts_.progress.train(status);
   reported_step_ = state_.step;
+  items_since_report_ = 0;
   since_report_.restart();
 }
 

@@ -70,6 +70,7 @@ class Trainer {
   StepResult last_;
   Stopwatch since_report_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
+  double items_since_report_ = 0;  ///< target tokens, nodes, …
 };
 
 }  // namespace sst::run

@@ -19,22 +19,26 @@ void blame(Assembly& assembly, const std::string& first_bad_gradient, StepResult
                                               : "the gradient of '" + first_bad_gradient + "' is not finite";
 }
 
-/// Losses and gradients of all parts, summed and divided once; the mean loss.
-double accumulate_gradients(Assembly& assembly, int64_t step) {
+/// Losses and gradients of all parts, summed and divided once.
+void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) {
   const auto shape = assembly.task->step_shape(step);
   nn::Pass pass{.training = true,
                 .seed = static_cast<uint64_t>(assembly.run.seed),
                 .step = step,
                 .loss_scale = shape.count > 0 ? 1 / shape.count : 1,
                 .compute = assembly.precision.compute_type()};
-  double sum = 0, count = shape.count;
+  double sum = 0, nll = 0, count = shape.count;
   for (int64_t part = 0; part < shape.parts; ++part) {
     const nn::LossSum loss = assembly.task->loss(pass, part);
     if (shape.count <= 0) count = loss.count;
     (loss.sum / count).backward();
-    sum += loss.sum.item<double>();
+    const auto value = loss.sum.item<double>();
+    sum += value;
+    nll += loss.nll.value_or(value);
   }
-  return sum / count;
+  result.loss = sum / count;
+  result.nll = nll / count;
+  result.items = count;
 }
 
 }  // namespace
@@ -43,7 +47,7 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step) {
   auto& optimizer = *assembly.optimizer;
   optimizer.zero_grad();
   StepResult result;
-  result.loss = accumulate_gradients(assembly, data_step);
+  accumulate_gradients(assembly, data_step, result);
 
   assembly.method->before_step(step, optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);

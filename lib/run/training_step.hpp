@@ -8,6 +8,8 @@ namespace sst::run {
 
 struct StepResult {
   double loss = 0;           ///< per item: nats for likelihoods, margin units for margin losses
+  double nll = 0;            ///< per item, in nats, where the loss is a smoothed likelihood; else the loss
+  double items = 0;          ///< what the sums were divided by: target tokens, nodes, …
   double gradient_norm = 0;  ///< before clipping
   optim::LearningRates rates;
   std::string problem;           ///< what is not finite; such a step must not be applied

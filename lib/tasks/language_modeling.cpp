@@ -41,7 +41,8 @@ Workload LanguageModeling::workload() const {
   return {.hidden_size = config_.hidden_size,
           .rows_per_step = recipe_.step.global_batch_tokens,
           .step = {.per_epoch = per_epoch, .tokens = recipe_.step.global_batch_tokens},
-          .euclidean = true};
+          .euclidean = true,
+          .counts_tokens = true};
 }
 
 void LanguageModeling::build(const nn::Build& build) {

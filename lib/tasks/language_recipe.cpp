@@ -5,9 +5,9 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
 #include "models/registry.hpp"
 #include "tasks/graph_task.hpp"
+#include "tasks/tokenizer_files.hpp"
 #include "text/characters.hpp"
 #include "text/corpus.hpp"
 #include "text/sentencepiece_training.hpp"
@@ -23,17 +23,10 @@ bool is_trained_here(const text::TokenizerOptions& tokenizer) {
   return !tokenizer.model && (tokenizer.type == "sentencepiece" || tokenizer.type == "characters");
 }
 
-/// Where a tokenizer trained on these files lies: named by all that decides it.
 fs::path trained_tokenizer(const LanguageRecipe& recipe) {
-  const auto& options = recipe.tokenizer;
-  Sha256 digest;
-  digest.update(fmt::format("{}\n{}\n{}\n{}\n{}\n", options.type, options.vocab_size.value_or(0), options.algorithm,
-                            options.character_coverage, recipe.data.text_key));
-  for (const fs::path& file : data::files_of(recipe.data.train, recipe.data_root))
-    digest.update(fmt::format("{}\n{}\n", file.filename().string(), fs::file_size(file)));
-  const bool is_characters = options.type == "characters";
-  return fs::path(recipe.data_root) / "prepared" /
-         ("tokenizer-" + digest.hex().substr(0, 12) + (is_characters ? ".json" : ".model"));
+  return trained_tokenizer_place(recipe.tokenizer, recipe.data.text_key,
+                                 data::files_of(recipe.data.train, recipe.data_root), recipe.data_root,
+                                 recipe.tokenizer.type == "characters" ? ".json" : ".model");
 }
 
 void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
@@ -64,12 +57,6 @@ void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
     }
   };
   text::train_sentencepiece(recipe.tokenizer, next_line, path);
-}
-
-text::TokenizerOptions with_model(const LanguageRecipe& recipe, const fs::path& path) {
-  auto options = recipe.tokenizer;
-  options.model = recipe::Path{fs::absolute(path).string()};
-  return options;
 }
 
 void report(const Recipe& recipe, Diagnostics& diagnostics, const std::string& key, const std::string& id,
@@ -148,10 +135,8 @@ fs::path LanguageRecipe::tokenizer_path() const {
 std::unique_ptr<text::Tokenizer> LanguageRecipe::open_tokenizer() const {
   if (!is_trained_here(tokenizer)) return text::make_tokenizer(tokenizer, data_root);
   const fs::path path = trained_tokenizer(*this);
-  if (!fs::exists(path))
-    throw DataError("the tokenizer has not been trained: there is no '" + path.string() + "'",
-                    "sst-train prepare RECIPE trains it");
-  return text::make_tokenizer(with_model(*this, path), data_root);
+  require_trained(path);
+  return text::make_tokenizer(with_model(tokenizer, path), data_root);
 }
 
 std::unique_ptr<text::Tokenizer> LanguageRecipe::open_or_train_tokenizer() const {

@@ -6,6 +6,7 @@
 #include "tasks/language_modeling.hpp"
 #include "tasks/link_prediction.hpp"
 #include "tasks/node_classification.hpp"
+#include "tasks/translation.hpp"
 
 namespace sst::tasks {
 namespace {
@@ -24,8 +25,10 @@ template <class T>
 TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<std::string> metrics) {
   return {.doc = doc,
           .metrics = std::move(metrics),
-          .is_lorentz = true,
-          .has_points = task == data::GraphTask::kNodeClassification,
+          .space =
+              [task](const recipe::Recipe&) {
+                return Space{.is_lorentz = true, .has_points = task == data::GraphTask::kNodeClassification};
+              },
           .describe =
               [](recipe::Schema& schema, const std::string& name) {
                 const auto when = recipe::only_when("task", {name});
@@ -44,7 +47,6 @@ TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<
 TaskEntry language_entry() {
   return {.doc = "the next token of a text",
           .metrics = {"loss", "ppl_token", "bits_per_byte"},
-          .has_test = false,
           .counts_tokens = true,
           .describe =
               [](recipe::Schema& schema, const std::string& name) {
@@ -62,11 +64,37 @@ TaskEntry language_entry() {
           }};
 }
 
+TaskEntry translation_entry() {
+  return {.doc = "sentences of one language from those of another",
+          .metrics = {"loss", "ppl_token", "accuracy", "bleu", "chrf"},
+          .space =
+              [](const recipe::Recipe& recipe) {
+                const bool is_lorentz = recipe.text("model.geometry") == "lorentz";
+                return Space{.is_lorentz = is_lorentz, .has_points = is_lorentz};
+              },
+          .describe =
+              [](recipe::Schema& schema, const std::string& name) {
+                const auto when = recipe::only_when("task", {name});
+                schema.describe<data::TranslationDataOptions>("data", when);
+                schema.describe<text::TokenizerOptions>("tokenizer", when);
+                schema.describe<models::TranslationOptions>("model", when);
+                schema.describe<TranslationStepOptions>("train", when);
+                schema.describe<models::BeamOptions>("eval", when);
+                schema.describe<metrics::TranslationScoring>("eval", when);
+                schema.describe<TranslationEvalOptions>("eval", when);
+              },
+          .check = check_translation_recipe,
+          .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
+            return std::make_unique<Translation>(TranslationRecipe::from(recipe));
+          }};
+}
+
 }  // namespace
 
 const Registry<TaskEntry>& registry() {
   static const Registry<TaskEntry> tasks = [] {
     Registry<TaskEntry> list("task");
+    list.add("translation", translation_entry());
     list.add("language_modeling", language_entry());
     list.add("node_classification", graph_entry<NodeClassification>("which class a node of a graph belongs to",
                                                                     data::GraphTask::kNodeClassification,

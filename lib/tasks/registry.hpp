@@ -14,13 +14,17 @@
 
 namespace sst::tasks {
 
+struct Space {
+  bool is_lorentz = false;  ///< the model lives on the hyperboloid
+  bool has_points = false;  ///< it trains tensors whose rows are points of it
+};
+
 struct TaskEntry {
   std::string doc;
   std::vector<std::string> metrics;  ///< what evaluate() computes; the first selects the best checkpoint
-  bool has_test = true;              ///< there is a test split beside valid
   bool counts_tokens = false;        ///< an optimizer step sees a known number of tokens
-  bool is_lorentz = false;           ///< the model lives on the hyperboloid
-  bool has_points = false;           ///< it trains tensors whose rows are points of the hyperboloid
+  /// The space of the model that a recipe asks for; Euclidean where it is not given.
+  std::function<Space(const recipe::Recipe&)> space = {};
   /// Adds the keys of sections data, model and train that this task knows, valid only while `task` is `name`.
   std::function<void(recipe::Schema&, const std::string& name)> describe;
   /// Reports what the task's sections get wrong together, and returns the linear maps that its model would ask for,

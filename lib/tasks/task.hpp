@@ -23,6 +23,7 @@ struct Workload {
   int64_t rows_per_step = 0;  ///< rows that pass a linear map of the blocks in one optimizer step
   recipe::StepUnits step = {};
   bool euclidean = true;
+  bool counts_tokens = false;  ///< what the loss is divided by are tokens, and the loss is in nats
 };
 
 /// One optimizer step: parts whose losses and gradients add up.
@@ -40,6 +41,8 @@ class Task {
   virtual Workload workload() const = 0;
   virtual void build(const nn::Build& build) = 0;
   virtual torch::nn::Module& model() = 0;
+  /// Whether there is a test split beside valid.
+  virtual bool has_test() const { return true; }
   /// Names of the parameters whose rows are points of the hyperboloid.
   virtual std::vector<std::string> lorentz_parameters() const { return {}; }
 

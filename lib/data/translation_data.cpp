@@ -1,0 +1,63 @@
+#include "data/translation_data.hpp"
+
+#include <fmt/format.h>
+
+#include "data/language_data.hpp"
+
+namespace sst::data {
+namespace {
+
+using Paths = recipe::OneOrMany<recipe::Path>;
+
+std::pair<const Paths&, const Paths&> paths_of(const TranslationDataOptions& options, TranslationSplit split) {
+  if (split == TranslationSplit::kTrain) return {options.train_src, options.train_tgt};
+  if (split == TranslationSplit::kValid) return {options.valid_src, options.valid_tgt};
+  return {options.test_src, options.test_tgt};
+}
+
+}  // namespace
+
+text::ParallelFiles parallel_files(const TranslationDataOptions& options, TranslationSplit split,
+                                   const std::filesystem::path& data_root) {
+  const auto& [source, target] = paths_of(options, split);
+  return {.source = files_of(source, data_root), .target = files_of(target, data_root)};
+}
+
+text::ParallelOptions parallel_options(const TranslationDataOptions& options, TranslationSplit split) {
+  text::ParallelOptions how{.lowercase = options.lowercase};
+  if (split != TranslationSplit::kTrain) return how;
+  how.filter = {.max_source = options.max_src_len,
+                .max_target = options.max_tgt_len,
+                .too_long = options.too_long == "drop"       ? text::TooLong::kDrop
+                            : options.too_long == "truncate" ? text::TooLong::kTruncate
+                                                             : text::TooLong::kError,
+                .max_ratio = options.max_length_ratio};
+  return how;
+}
+
+std::vector<Problem> check_translation_options(const TranslationDataOptions& options) {
+  std::vector<Problem> problems;
+  const std::vector<std::pair<std::string, TranslationSplit>> splits = {{"train", TranslationSplit::kTrain},
+                                                                        {"valid", TranslationSplit::kValid},
+                                                                        {"test", TranslationSplit::kTest}};
+  for (const auto& [name, split] : splits) {
+    const auto& [source, target] = paths_of(options, split);
+    if (source.values.size() != target.values.size())
+      problems.push_back({"data." + name, "E-files",
+                          fmt::format("'data.{0}.src' names {1} files and 'data.{0}.tgt' {2}", name,
+                                      source.values.size(), target.values.size()),
+                          "name the two languages of each corpus at the same place of their lists"});
+    for (const auto& [other_name, other] : splits) {
+      if (other >= split) break;
+      for (const recipe::Path& path : source.values)
+        for (const recipe::Path& same : paths_of(options, other).first.values)
+          if (path == same)
+            problems.push_back({"data." + name, "E-same-file",
+                                fmt::format("'{}' is a file of data.{} and of data.{}", path.text, other_name, name),
+                                "a model is not to be measured on what it was trained on"});
+    }
+  }
+  return problems;
+}
+
+}  // namespace sst::data

@@ -1,0 +1,34 @@
+#include "tasks/tokenizer_files.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+
+namespace sst::tasks {
+
+namespace fs = std::filesystem;
+
+fs::path trained_tokenizer_place(const text::TokenizerOptions& options, const std::string& reading,
+                                 const std::vector<fs::path>& files, const fs::path& data_root,
+                                 const std::string& extension) {
+  Sha256 digest;
+  digest.update(fmt::format("{}\n{}\n{}\n{}\n{}\n", options.type, options.vocab_size.value_or(0), options.algorithm,
+                            options.character_coverage, reading));
+  for (const fs::path& file : files)
+    digest.update(fmt::format("{}\n{}\n", file.filename().string(), fs::file_size(file)));
+  return data_root / "prepared" / ("tokenizer-" + digest.hex().substr(0, 12) + extension);
+}
+
+text::TokenizerOptions with_model(text::TokenizerOptions options, const fs::path& path) {
+  options.model = recipe::Path{fs::absolute(path).string()};
+  return options;
+}
+
+void require_trained(const fs::path& path) {
+  if (!fs::exists(path))
+    throw DataError("the tokenizer has not been trained: there is no '" + path.string() + "'",
+                    "sst-train prepare RECIPE trains it");
+}
+
+}  // namespace sst::tasks

@@ -1,0 +1,279 @@
+#include "tasks/translation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "text/line_reader.hpp"
+#include "text/unicode_properties.hpp"
+#include "text/word_vocabulary.hpp"
+
+namespace sst::tasks {
+namespace {
+
+using data::TranslationSplit;
+
+constexpr int64_t kDecodedTokens = 4096;  ///< padded source tokens that are decoded at a time
+constexpr double kLargestNats = 100;      ///< per token, so that a perplexity stays a number
+
+TranslationSplit split_named(const std::string& name) {
+  return name == "train" ? TranslationSplit::kTrain : name == "valid" ? TranslationSplit::kValid : TranslationSplit::kTest;
+}
+
+int64_t target_tokens(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) {
+  int64_t tokens = 0;
+  for (const int64_t pair : pairs) tokens += corpus.lengths()[static_cast<size_t>(pair)].target + 1;  // and the end
+  return tokens;
+}
+
+}  // namespace
+
+struct Translation::Corpora {
+  text::ParallelCorpus train, valid;
+  std::optional<text::ParallelCorpus> test;
+  int64_t batches = 0;  ///< micro-batches in an epoch
+  int64_t source_tokens = 0, target_tokens = 0;
+};
+
+Translation::Translation(TranslationRecipe recipe)
+    : recipe_(std::move(recipe)),
+      tokenizers_(recipe_.open_or_train_tokenizers()),
+      vocabulary_(recipe_.vocabulary(tokenizers_)) {}
+
+const Translation::Corpora& Translation::corpora() const {
+  if (corpora_) return *corpora_;
+  const auto read = [&](TranslationSplit split) {
+    return text::ParallelCorpus(data::parallel_files(recipe_.data, split, recipe_.data_root), *tokenizers_.source,
+                                *tokenizers_.target, data::parallel_options(recipe_.data, split));
+  };
+  Corpora all{.train = read(TranslationSplit::kTrain), .valid = read(TranslationSplit::kValid), .test = {}};
+  if (has_test()) all.test = read(TranslationSplit::kTest);
+  all.batches = static_cast<int64_t>(data::PairBatches(all.train.lengths(), recipe_.step.limit(), 0, 0).size());
+  for (const text::PairLength& length : all.train.lengths()) {
+    all.source_tokens += length.source;
+    all.target_tokens += length.target + 1;
+  }
+  if (const int64_t wanted = recipe_.step.micro_batches(); all.batches < wanted)
+    throw DataError(fmt::format("the training text makes {} micro-batches, but a step takes {}", all.batches, wanted),
+                    "lower train.global_batch_tokens, or give more text");
+  return *(corpora_ = std::make_shared<const Corpora>(std::move(all)));
+}
+
+const text::ParallelCorpus& Translation::corpus(const std::string& split) const {
+  if (split == "train") return corpora().train;
+  if (split == "valid") return corpora().valid;
+  if (split != "test") throw UserError("translation has no split '" + split + "'", "use train, valid or test");
+  if (!corpora().test) throw UserError("this recipe names no test text", "give data.test.src and data.test.tgt");
+  return *corpora().test;
+}
+
+Workload Translation::workload() const {
+  const auto& all = corpora();
+  const int64_t micro_batches = recipe_.step.micro_batches();
+  return {.hidden_size = recipe_.model.hidden_size,
+          .rows_per_step = all.target_tokens * micro_batches / all.batches,
+          .step = {.per_epoch = std::max<int64_t>(all.batches / micro_batches, 1)},
+          .euclidean = recipe_.model.geometry == "euclidean",
+          .counts_tokens = true};
+}
+
+void Translation::build(const nn::Build& build) {
+  device_ = build.tensors.device();
+  model_ = models::make_translation_model(recipe_.model, vocabulary_, build);
+}
+
+int64_t Translation::batches_per_epoch() const { return corpora().batches; }
+
+std::vector<int64_t> Translation::pairs_of(int64_t micro_batch) const {
+  const int64_t epoch = micro_batch / batches_per_epoch(), index = micro_batch % batches_per_epoch();
+  if (!epoch_ || epoch_->first != epoch)
+    epoch_.emplace(epoch, data::PairBatches(corpora().train.lengths(), recipe_.step.limit(), recipe_.seed, epoch));
+  const auto pairs = epoch_->second[index];
+  return {pairs.begin(), pairs.end()};
+}
+
+models::TranslationBatch Translation::batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) const {
+  int64_t source_width = 0, target_width = 0;
+  for (const int64_t pair : pairs) {
+    const text::PairLength length = corpus.lengths()[static_cast<size_t>(pair)];
+    source_width = std::max<int64_t>(source_width, length.source);
+    target_width = std::max<int64_t>(target_width, length.target + 2);
+  }
+  const auto rows = static_cast<int64_t>(pairs.size());
+  models::TranslationBatch batch{
+      .source = torch::full({rows, source_width}, vocabulary_.source_padding, torch::kInt64),
+      .source_lengths = torch::empty({rows}, torch::kInt64),
+      .target = torch::full({rows, target_width}, vocabulary_.target_padding, torch::kInt64)};
+  auto* const lengths = batch.source_lengths.mutable_data_ptr<int64_t>();
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto source = corpus.source(pairs[static_cast<size_t>(row)]);
+    const auto target = corpus.target(pairs[static_cast<size_t>(row)]);
+    lengths[row] = static_cast<int64_t>(source.size());
+    std::copy(source.begin(), source.end(), batch.source.mutable_data_ptr<int64_t>() + row * source_width);
+    int64_t* const words = batch.target.mutable_data_ptr<int64_t>() + row * target_width;
+    words[0] = vocabulary_.begin;
+    std::copy(target.begin(), target.end(), words + 1);
+    words[target.size() + 1] = vocabulary_.end;
+  }
+  return {batch.source.to(device_), batch.source_lengths.to(device_), batch.target.to(device_)};
+}
+
+StepShape Translation::step_shape(int64_t step) {
+  const int64_t micro_batches = recipe_.step.micro_batches();
+  step_pairs_.clear();
+  int64_t tokens = 0;
+  for (int64_t part = 0; part < micro_batches; ++part) {
+    step_pairs_.push_back(pairs_of(step * micro_batches + part));
+    tokens += target_tokens(corpora().train, step_pairs_.back());
+  }
+  return {.parts = micro_batches, .count = static_cast<double>(tokens)};
+}
+
+nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
+  nn::Pass mine = pass;
+  for (int64_t before = 0; before < part; ++before)
+    mine.first_row += static_cast<int64_t>(step_pairs_[static_cast<size_t>(before)].size());
+  mine.recompute = recipe_.step.recompute == "blocks";
+  const auto loss = model_->loss(batch(corpora().train, step_pairs_[static_cast<size_t>(part)]),
+                                 {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  return {loss.sum, loss.count, loss.nll.item<double>()};
+}
+
+Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
+  const torch::NoGradGuard no_grad;
+  const auto& pairs = corpus(split);
+  std::vector<int64_t> order;
+  for (int64_t pair = 0; pair < pairs.size(); ++pair)
+    if (pairs.lengths()[static_cast<size_t>(pair)].source > 0) order.push_back(pair);  // nothing to translate
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return pairs.lengths()[static_cast<size_t>(a)].target < pairs.lengths()[static_cast<size_t>(b)].target;
+  });
+  std::vector<text::PairLength> lengths;
+  for (const int64_t pair : order) lengths.push_back(pairs.lengths()[static_cast<size_t>(pair)]);
+  double nll = 0, correct = 0, count = 0;
+  size_t first = 0;
+  for (const size_t end : data::cut_batches(lengths, {.size = kDecodedTokens})) {
+    const auto loss = model_->loss(batch(pairs, std::span(order).subspan(first, end - first)), {}, pass);
+    nll += loss.nll.item<double>();
+    correct += loss.correct.item<double>();
+    count += loss.count;
+    first = end;
+  }
+  Metrics metrics = {{"loss", nll / count},
+                     {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
+                     {"accuracy", correct / count}};
+  if (decodes(split)) add_text_metrics(split, pass, metrics);
+  return metrics;
+}
+
+bool Translation::decodes(const std::string& split) const {
+  const auto& wanted = recipe_.metrics;
+  const auto is_wanted = [&](const char* name) { return std::find(wanted.begin(), wanted.end(), name) != wanted.end(); };
+  return split == "test" || wanted.empty() || is_wanted("bleu") || is_wanted("chrf");
+}
+
+void Translation::add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics) {
+  const auto files = data::parallel_files(recipe_.data, split_named(split), recipe_.data_root);
+  std::vector<std::string> sources, references;
+  text::ParallelReader reader(files);
+  for (text::SentencePair pair; reader.next(pair);) {
+    sources.push_back(recipe_.data.lowercase ? text::to_lower(pair.source) : pair.source);
+    const std::string reference = recipe_.data.lowercase ? text::to_lower(pair.target) : pair.target;
+    references.push_back(recipe_.tokenizer.type == "whitespace" ? text::without_joiners(reference) : reference);
+  }
+  std::vector<std::string> translations;
+  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass))
+    translations.push_back(std::move(best.front().text));
+  for (const char* name : {"bleu", "chrf"}) {
+    const auto metric = metrics::translation_metrics().at(name)(recipe_.scoring);
+    const std::vector<std::vector<std::string>> only = {references};
+    metrics[name] = metrics::corpus_score(*metric, translations, only);
+    log::info("{} {} {:.2f} {}", split, metric->name(), metrics[name], metric->signature(1));
+  }
+  const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), sources.size());
+  for (size_t i = 0; i < shown; ++i) {
+    const size_t line = i * sources.size() / shown;
+    log::info("{} {}: {}\n  reference  {}\n  translated {}", split, line + 1, sources[line], references[line],
+              translations[line]);
+  }
+}
+
+std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const std::string> lines,
+                                                                const models::BeamOptions& options,
+                                                                int64_t batch_tokens, const nn::Pass& pass) {
+  const auto& source_words = *tokenizers_.source;
+  const auto& target_words = *tokenizers_.target;
+  std::vector<std::vector<int64_t>> sources;
+  for (const std::string& line : lines) {
+    std::vector<int32_t> ids;
+    source_words.encode(line, ids);
+    sources.emplace_back(ids.begin(), ids.end());
+  }
+  models::BeamOptions how = options;
+  if (target_words.unknown()) how.repeatable_words = {*target_words.unknown()};
+  const auto found = models::translate(*model_, sources, how, batch_tokens, pass);
+  std::vector<std::vector<TranslatedText>> texts(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i)
+    for (const auto& hypothesis : found[i]) {
+      std::vector<std::string> pieces;
+      for (size_t word = 0; word < hypothesis.words.size(); ++word) {
+        const auto id = static_cast<int32_t>(hypothesis.words[word]);
+        const bool replaced = options.replace_unk && target_words.unknown() == id && !hypothesis.alignment.empty();
+        // Rows that only pad the vocabulary have no name.
+        if (replaced)
+          pieces.push_back(
+              source_words.piece(static_cast<int32_t>(sources[i][static_cast<size_t>(hypothesis.alignment[word])])));
+        else if (id < target_words.size())
+          pieces.push_back(target_words.piece(id));
+      }
+      texts[i].push_back({target_words.join(pieces), join(pieces, " "), hypothesis.score});
+    }
+  return texts;
+}
+
+std::vector<std::pair<std::string, std::string>> Translation::facts() const {
+  const auto& all = corpora();
+  const auto& step = recipe_.step;
+  const auto size = [](const text::ParallelCorpus& corpus) { return with_thousands(corpus.size()) + " pairs"; };
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"model", fmt::format("{} transformer, {} + {} blocks of width {}", recipe_.model.geometry,
+                            recipe_.model.encoder_layers, recipe_.model.decoder_layers, recipe_.model.hidden_size)},
+      {"vocabulary", fmt::format("{} {} and {} {} rows", with_thousands(vocabulary_.source_size), recipe_.data.src_lang,
+                                 with_thousands(vocabulary_.target_size), recipe_.data.tgt_lang)},
+      {"train", all.train.counts().summary()},
+      {"", fmt::format("{} {} and {} {} tokens", with_thousands(all.source_tokens), recipe_.data.src_lang,
+                       with_thousands(all.target_tokens), recipe_.data.tgt_lang)},
+      {"valid", size(all.valid)}};
+  if (all.test) lines.emplace_back("test", size(*all.test));
+  lines.emplace_back("step", fmt::format("{} of {} micro-batches of at most {} {}", step.micro_batches(),
+                                         with_thousands(all.batches),
+                                         with_thousands(step.limit().size), step.max_tokens ? "tokens" : "pairs"));
+  if (step.label_smoothing > 0) lines.emplace_back("smoothing", fmt::format("{}", step.label_smoothing));
+  return lines;
+}
+
+std::string Translation::data_sha256() const {
+  Sha256 digest;
+  digest.update(tokenizers_.source->sha256() + tokenizers_.target->sha256());
+  for (const auto* corpus : {&corpora().train, &corpora().valid})
+    for (const auto& file : corpus->digests()) digest.update(file.sha256);
+  return digest.hex();
+}
+
+/// Per token and block the inputs of its maps, norms and attentions; two thirds of them in the decoder.
+double Translation::activation_bytes() const {
+  const auto& all = corpora();
+  const auto& model = recipe_.model;
+  const double hidden = static_cast<double>(model.hidden_size), inner = static_cast<double>(model.inner_size());
+  const double rows = static_cast<double>(std::max(all.source_tokens, all.target_tokens)) / static_cast<double>(all.batches);
+  const double per_block = recipe_.step.recompute == "blocks" ? hidden : 10 * hidden + 3 * inner;
+  const double blocks = static_cast<double>(model.encoder_layers) + 1.6 * static_cast<double>(model.decoder_layers);
+  return 4 * rows * (per_block * blocks + 6 * hidden);
+}
+
+}  // namespace sst::tasks

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/pair_batches.hpp"
+#include "models/beam_search.hpp"
+#include "models/translation_model.hpp"
+#include "tasks/task.hpp"
+#include "tasks/translation_recipe.hpp"
+#include "text/parallel_corpus.hpp"
+
+namespace sst::tasks {
+
+/// One translation of a sentence.
+struct TranslatedText {
+  std::string text;    ///< as it is read
+  std::string pieces;  ///< as the model wrote it, blanks between
+  double score = 0;    ///< Σ log p divided by the length norm
+};
+
+/// Translation by an encoder and a decoder. Micro-batches are those of an endless list, epoch after epoch, whose order
+/// follows from the seed; an optimizer step takes the next few of them.
+class Translation final : public Task {
+ public:
+  /// Opens or trains the tokenizers; text is read when it is first asked for, so that a trained model is usable without.
+  explicit Translation(TranslationRecipe recipe);
+
+  Workload workload() const override;
+  void build(const nn::Build& build) override;
+  torch::nn::Module& model() override { return *model_; }
+  std::vector<std::string> lorentz_parameters() const override { return model_->lorentz_parameters(); }
+  bool has_test() const override { return !recipe_.data.test_src.values.empty(); }
+
+  StepShape step_shape(int64_t step) override;
+  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  /// "loss" in nats per target token, without smoothing, "ppl_token", "accuracy" of the next token given the right ones
+  /// before it; "bleu" and "chrf" of the decoded text, from 0 to 100, where eval.metrics names them and for the test split.
+  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+
+  /// The best translations of each line, best first.
+  std::vector<std::vector<TranslatedText>> translate(std::span<const std::string> lines,
+                                                     const models::BeamOptions& options, int64_t batch_tokens,
+                                                     const nn::Pass& pass);
+
+  std::vector<std::pair<std::string, std::string>> facts() const override;
+  std::string data_sha256() const override;
+  double activation_bytes() const override;
+
+  const TranslationRecipe& recipe() const { return recipe_; }
+  models::TranslationModel& translation_model() { return *model_; }
+
+ private:
+  struct Corpora;
+  struct Decoded;
+  const Corpora& corpora() const;
+  const text::ParallelCorpus& corpus(const std::string& split) const;
+  bool decodes(const std::string& split) const;
+  int64_t batches_per_epoch() const;
+  /// The pairs of one micro-batch of the endless list.
+  std::vector<int64_t> pairs_of(int64_t micro_batch) const;
+  models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) const;
+  void add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics);
+
+  TranslationRecipe recipe_;
+  SentenceTokenizers tokenizers_;
+  models::TranslationVocabulary vocabulary_;
+  mutable std::shared_ptr<const Corpora> corpora_;
+  mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that was asked for last
+  std::shared_ptr<models::TranslationModel> model_;
+  torch::Device device_ = torch::kCPU;
+  std::vector<std::vector<int64_t>> step_pairs_;  ///< of the current step, by micro-batch
+};
+
+}  // namespace sst::tasks
