@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/for_each_cpu.hpp"
+
 namespace sst {
 namespace {
 
@@ -19,13 +21,39 @@ constexpr int kRounds = 10;
 constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;  // what the key grows by from round to round
 
 /// One round of Philox 4x32 on one counter block.
-inline void philox_round(uint32_t& c0, uint32_t& c1, uint32_t& c2, uint32_t& c3, uint32_t k0, uint32_t k1) {
+[[gnu::always_inline]] inline void philox_round(uint32_t& c0, uint32_t& c1, uint32_t& c2, uint32_t& c3, uint32_t k0,
+                                                uint32_t k1) {
   const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
   const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
   c1 = static_cast<uint32_t>(p1);
   c3 = static_cast<uint32_t>(p0);
   c0 = n0;
   c2 = n2;
+}
+
+constexpr size_t kLanes = 16;  // blocks side by side, one vector instruction for several of them
+
+/// The words of `wide` times kLanes blocks.
+SST_FOR_EACH_CPU void philox_lanes(uint64_t first_block, size_t wide, uint64_t index, uint32_t key0, uint32_t key1,
+                                   uint32_t* words) {
+  for (size_t n = 0; n < wide; ++n, first_block += kLanes, words += 4 * kLanes) {
+    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+    for (size_t i = 0; i < kLanes; ++i) {
+      c0[i] = static_cast<uint32_t>(first_block + i);
+      c1[i] = static_cast<uint32_t>((first_block + i) >> 32);
+      c2[i] = static_cast<uint32_t>(index);
+      c3[i] = static_cast<uint32_t>(index >> 32);
+    }
+    uint32_t k0 = key0, k1 = key1;
+    for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1)
+      for (size_t i = 0; i < kLanes; ++i) philox_round(c0[i], c1[i], c2[i], c3[i], k0, k1);
+    for (size_t i = 0; i < kLanes; ++i) {
+      words[4 * i] = c0[i];
+      words[4 * i + 1] = c1[i];
+      words[4 * i + 2] = c2[i];
+      words[4 * i + 3] = c3[i];
+    }
+  }
 }
 
 }  // namespace
@@ -52,28 +80,10 @@ std::array<uint32_t, 4> CounterRng::block(uint64_t block) const {
 }
 
 void CounterRng::fill(uint64_t first_block, std::span<uint32_t> words) const {
-  constexpr size_t kLanes = 16;  // blocks side by side, one vector instruction for several of them
-  size_t done = 0;
-  for (; words.size() - done >= 4 * kLanes; done += 4 * kLanes, first_block += kLanes) {
-    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-    for (size_t i = 0; i < kLanes; ++i) {
-      c0[i] = static_cast<uint32_t>(first_block + i);
-      c1[i] = static_cast<uint32_t>((first_block + i) >> 32);
-      c2[i] = static_cast<uint32_t>(index_);
-      c3[i] = static_cast<uint32_t>(index_ >> 32);
-    }
-    uint32_t k0 = key_[0], k1 = key_[1];
-    for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) {
-      for (size_t i = 0; i < kLanes; ++i) philox_round(c0[i], c1[i], c2[i], c3[i], k0, k1);
-    }
-    for (size_t i = 0; i < kLanes; ++i) {
-      words[done + 4 * i] = c0[i];
-      words[done + 4 * i + 1] = c1[i];
-      words[done + 4 * i + 2] = c2[i];
-      words[done + 4 * i + 3] = c3[i];
-    }
-  }
-  for (; done < words.size(); done += 4) {
+  const size_t wide = words.size() / (4 * kLanes);
+  philox_lanes(first_block, wide, index_, key_[0], key_[1], words.data());
+  first_block += wide * kLanes;
+  for (size_t done = wide * 4 * kLanes; done < words.size(); done += 4) {
     const auto rest = block(first_block++);
     std::copy_n(rest.begin(), std::min<size_t>(4, words.size() - done), words.begin() + static_cast<ptrdiff_t>(done));
   }

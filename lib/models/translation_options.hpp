@@ -9,8 +9,9 @@
 
 namespace sst::models {
 
-/// The names of all geometries in which a translation model can be made.
+/// Names of all geometries in which a translation model can be made, and of the activations that it knows.
 std::vector<std::string> translation_geometries();
+std::vector<std::string> translation_activations();
 
 /// `model` of a translation model.
 struct TranslationOptions {
@@ -58,7 +59,6 @@ struct TranslationOptions {
     field(max_positions, "max_positions", between(1, 1 << 24), "longest sentence in tokens, specials included");
   }
 
-  static std::vector<std::string> translation_activations();
   int64_t inner_size() const { return ffn_size.value_or(4 * hidden_size); }
   double inner_dropout() const { return activation_dropout.value_or(dropout); }
 };

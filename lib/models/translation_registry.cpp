@@ -21,7 +21,7 @@ const Registry<TranslationGeometry>& geometries() {
 
 std::vector<std::string> translation_geometries() { return geometries().names(); }
 
-std::vector<std::string> TranslationOptions::translation_activations() { return nn::activation_names(); }
+std::vector<std::string> translation_activations() { return nn::activation_names(); }
 
 void check_options(const TranslationOptions& options, const TranslationVocabulary& vocabulary) {
   if (options.hidden_size < 1 || options.num_heads < 1 || options.hidden_size % options.num_heads != 0)

@@ -11,16 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-
-// The loops below are plain, so that the compiler makes vector instructions of them, once for each kind of processor;
-// the right one is chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define SST_FOR_EACH_CPU \
-  __attribute__((optimize("O3,no-trapping-math"), target_clones("arch=skylake-avx512,avx2,default")))
-#else
-#define SST_FOR_EACH_CPU
-#endif
+#include "core/for_each_cpu.hpp"
 
 namespace sst::nn {
 namespace {
@@ -167,6 +158,18 @@ SoftmaxSums row_sums_double(const double* logits, int64_t label, const RowTask& 
           .correct = own >= largest ? 1.0 : 0.0};
 }
 
+SST_FOR_EACH_CPU double log_normaliser_float(const float* logits, int64_t count, float* wide) {
+  const float largest = widen<false>(logits, count, wide).largest;
+  return std::log(static_cast<double>(exponentials(wide, count, largest))) + static_cast<double>(largest);
+}
+
+double log_normaliser_double(const double* logits, int64_t count) {
+  const double largest = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += std::exp(logits[i] - largest);
+  return std::log(sum) + largest;
+}
+
 /// Calls row(first element of the row, target, scratch) for every row with a target and clears the others' gradient.
 template <class T, class Row>
 SoftmaxSums over_rows(const torch::Tensor& logits, const torch::Tensor& targets, bool clears, const Row& row) {
@@ -219,6 +222,21 @@ SoftmaxSums sums_of(const torch::Tensor& logits, const torch::Tensor& targets, c
 }
 
 }  // namespace
+
+torch::Tensor log_normalisers(const torch::Tensor& logits) {
+  require(logits.is_contiguous() && logits.dim() == 2, "softmax rows must be contiguous");
+  const int64_t rows = logits.size(0), classes = logits.size(1);
+  const torch::Tensor result = torch::empty({rows}, torch::kFloat64);
+  double* const into = result.mutable_data_ptr<double>();
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> wide(static_cast<size_t>(classes));
+    for (int64_t i = begin; i < end; ++i)
+      into[i] = logits.scalar_type() == torch::kFloat64
+                    ? log_normaliser_double(logits.const_data_ptr<double>() + i * classes, classes)
+                    : log_normaliser_float(logits.const_data_ptr<float>() + i * classes, classes, wide.data());
+  });
+  return result;
+}
 
 SmoothTarget::SmoothTarget(int64_t classes, double label_smoothing, bool excludes_one) {
   if (label_smoothing <= 0) return;

@@ -26,6 +26,9 @@ SoftmaxSums softmax_sums_(const torch::Tensor& logits, const torch::Tensor& targ
 /// The same sums without the gradient: `logits` is left as it is.
 SoftmaxSums softmax_sums(const torch::Tensor& logits, const torch::Tensor& targets, const SoftmaxOptions& options);
 
+/// log Σ exp of each row of contiguous float32 or float64 logits on the CPU, float64 [rows].
+torch::Tensor log_normalisers(const torch::Tensor& logits);
+
 /// What the smoothed target distribution puts on the target and on each other class, and Σ q log q.
 struct SmoothTarget {
   double own = 1, other = 0, entropy = 0;

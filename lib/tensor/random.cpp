@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/for_each_cpu.hpp"
 
 namespace sst::tensor {
 namespace {
@@ -41,11 +42,22 @@ torch::Tensor filled(torch::IntArrayRef shape, const torch::TensorOptions& optio
   return values.to(options.device());
 }
 
+constexpr int64_t kDrawChunk = 512;  // words drawn at a time; a multiple of the four in a block
+
+uint32_t drop_threshold(double p) {
+  require(p >= 0 && p < 1, "dropout needs a probability in [0, 1), not " + std::to_string(p));
+  return static_cast<uint32_t>(std::min(std::llround(p * 0x1.0p32), 0xFFFFFFFFLL));
+}
+
+SST_FOR_EACH_CPU void keep_from(const uint32_t* words, int64_t count, uint32_t threshold, uint8_t* keeps) {
+  for (int64_t i = 0; i < count; ++i) keeps[i] = words[i] >= threshold ? 1 : 0;
+}
+
 template <class Scalar>
 void fill_dropout_factors(Scalar* factors, int64_t count, double p, const CounterRng& rng) {
-  constexpr int64_t kChunk = 512;  // words drawn at a time; a multiple of the four in a block
+  constexpr int64_t kChunk = kDrawChunk;
   const Scalar kept = static_cast<Scalar>(1 / (1 - p));
-  const auto threshold = static_cast<uint32_t>(std::min(std::llround(p * 0x1.0p32), 0xFFFFFFFFLL));
+  const uint32_t threshold = drop_threshold(p);
   at::parallel_for(0, (count + kChunk - 1) / kChunk, 64, [&](int64_t begin, int64_t end) {
     std::array<uint32_t, kChunk> words;
     for (int64_t chunk = begin; chunk < end; ++chunk) {
@@ -80,8 +92,17 @@ torch::Tensor permutation(int64_t count, CounterRng rng) {
   return order;
 }
 
+void dropout_keeps(uint8_t* keeps, int64_t count, double p, const CounterRng& rng) {
+  const uint32_t threshold = drop_threshold(p);
+  std::array<uint32_t, kDrawChunk> words;
+  for (int64_t first = 0; first < count; first += kDrawChunk) {
+    const int64_t size = std::min(kDrawChunk, count - first);
+    rng.fill(static_cast<uint64_t>(first / 4), {words.data(), static_cast<size_t>(size)});
+    keep_from(words.data(), size, threshold, keeps + first);
+  }
+}
+
 torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype) {
-  require(p >= 0 && p < 1, "dropout needs a probability in [0, 1), not " + std::to_string(p));
   const torch::Tensor factors = torch::empty({count}, dtype);
   AT_DISPATCH_FLOATING_TYPES(dtype, "dropout_factors",
                              [&] { fill_dropout_factors(factors.mutable_data_ptr<scalar_t>(), count, p, rng); });

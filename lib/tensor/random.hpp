@@ -23,4 +23,7 @@ torch::Tensor permutation(int64_t count, CounterRng rng);
 /// Factors of inverted dropout, [count] on the CPU: 1 / (1 − p) with probability 1 − p, else 0.
 torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype);
 
+/// The same decisions as bytes, 1 where dropout_factors keeps.
+void dropout_keeps(uint8_t* keeps, int64_t count, double p, const CounterRng& rng);
+
 }  // namespace sst::tensor

@@ -5,6 +5,7 @@
 #include "nn/lorentz_attention.hpp"
 #include "nn/lorentz_embedding.hpp"
 #include "nn/lorentz_normalise.hpp"
+#include "nn/top_words.hpp"
 #include "tensor/lorentz.hpp"
 #include "tests/support/build.hpp"
 #include "tests/support/catch.hpp"
@@ -302,6 +303,35 @@ TEST_CASE("the fused normalisation equals the plain one and has its gradient", "
   CHECK(torch::allclose(lorentz_normalise(h), tensor::lorentz::normalise(h), kRounding, kRounding));
   CHECK(testing::gradient_error([](const auto& in) { return lorentz_normalise(in[0].transpose(0, 1)); },
                                 {draw({3, 4, 6}, 6)}) < testing::kGradientTolerance);
+}
+
+TEST_CASE("the likeliest words are those of a sort, the first of equals, with their log softmax", "[nn]") {
+  const auto type = GENERATE(torch::kFloat64, torch::kFloat32);
+  Tensor scores = draw({5, 333}, 1).to(type);
+  scores[2].fill_(1.5);                    // all alike
+  scores[3].narrow(0, 100, 200).fill_(9);  // equals that are the largest
+  const int64_t count = GENERATE(1, 4, 333);
+  const TopWords top = top_words(scores, count);
+  const auto [sorted, order] = scores.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true);
+  CHECK(torch::equal(top.words, order.narrow(1, 0, count)));
+  const Tensor expected = scores.to(torch::kFloat64).log_softmax(1).gather(1, top.words);
+  CHECK(torch::allclose(top.log_p, expected, 0, type == torch::kFloat64 ? kRounding : 1e-5));
+  scores[0][7] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_FALSE(top_words(scores, count).log_p[0].isfinite().any().item<bool>());
+}
+
+TEST_CASE("dropout keeps the entries that its stream of draws says, forward and backward", "[nn]") {
+  const auto type = GENERATE(torch::kFloat64, torch::kFloat32);
+  const Tensor x = draw({3, 7, 333}, 2).to(type).requires_grad_();
+  const Pass pass{.training = true, .seed = 5, .step = 9, .first_row = 4};
+  std::vector<Tensor> factors;
+  for (int64_t row = 0; row < 3; ++row)
+    factors.push_back(tensor::dropout_factors(7 * 333, 0.3, pass.dropout_rng("layer", 4 + row), type));
+  const Tensor expected = torch::stack(factors).view(x.sizes());
+  const Tensor out = dropout(x, 0.3, pass, "layer");
+  CHECK(torch::equal(out, (x * expected).detach()));
+  out.transpose(0, 1).backward(torch::ones({7, 3, 333}, type));
+  CHECK(torch::equal(x.grad(), expected));
 }
 
 }  // namespace sst::nn
