@@ -78,8 +78,7 @@ Action add_eval(CLI::App& command) {
       averaged.emplace(assembly.task->model(),
                        run::averaged_tensors(contents.averages, options->weights, assembly.task->lorentz_parameters()));
 
-    if (options->splits.empty())
-      options->splits = {assembly.task->has_test() ? "test" : "valid"};
+    if (options->splits.empty()) options->splits = {assembly.task->has_test() ? "test" : "valid"};
     std::map<std::string, double> results;
     for (const std::string& split : options->splits) {
       if (split != "valid" && split != "test")

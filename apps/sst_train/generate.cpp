@@ -49,8 +49,9 @@ Action add_generate(CLI::App& command) {
     if (ids.empty()) throw UserError("the prompt is empty", "give --prompt TEXT or text on standard input");
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
     for (int64_t sample = 0; sample < options->samples; ++sample) {
-      const auto added = models::generate(opened.task->language_model(), {ids.begin(), ids.end()}, options->most, options->sampling,
-                                          static_cast<uint64_t>(sample), tokenizer.separator(), opened.pass);
+      const auto added =
+          models::generate(opened.task->language_model(), {ids.begin(), ids.end()}, options->most, options->sampling,
+                           static_cast<uint64_t>(sample), tokenizer.separator(), opened.pass);
       std::vector<int32_t> all(ids.begin(), ids.end());
       for (const int64_t token : added)
         if (token != tokenizer.separator()) all.push_back(static_cast<int32_t>(token));

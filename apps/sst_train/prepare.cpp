@@ -17,10 +17,12 @@ namespace {
 ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const CommonFlags& common) {
   const auto tokenizers = recipe.open_or_train_tokenizers();
   const auto [source_file, target_file] = recipe.tokenizer_paths();
-  nlohmann::ordered_json json = {
-      {"source_tokenizer", source_file.string()}, {"source_vocabulary", tokenizers.source->size()},
-      {"target_tokenizer", target_file.string()}, {"target_vocabulary", tokenizers.target->size()}};
-  std::string text = fmt::format("{}: {} ids, {}\n", recipe.data.src_lang, tokenizers.source->size(), source_file.string());
+  nlohmann::ordered_json json = {{"source_tokenizer", source_file.string()},
+                                 {"source_vocabulary", tokenizers.source->size()},
+                                 {"target_tokenizer", target_file.string()},
+                                 {"target_vocabulary", tokenizers.target->size()}};
+  std::string text =
+      fmt::format("{}: {} ids, {}\n", recipe.data.src_lang, tokenizers.source->size(), source_file.string());
   text += fmt::format("{}: {} ids, {}\n", recipe.data.tgt_lang, tokenizers.target->size(), target_file.string());
   for (const auto& [name, split] : {std::pair{"train", data::TranslationSplit::kTrain},
                                     {"valid", data::TranslationSplit::kValid},
@@ -56,7 +58,8 @@ Action add_prepare(CLI::App& command) {
     CommonFlags silent = common;
     silent.quiet = true;  // that nothing is prepared yet is no news here
     const auto recipe = load_recipe(options->recipe, command.remaining(), silent);
-    if (recipe.text("task") == "translation") return prepare_translation(tasks::TranslationRecipe::from(recipe), common);
+    if (recipe.text("task") == "translation")
+      return prepare_translation(tasks::TranslationRecipe::from(recipe), common);
     if (recipe.text("task") != "language_modeling")
       throw UserError(recipe.text("task") + " has nothing to prepare",
                       "data_tools/prepare_graphs.py makes the folders of graph tasks");

@@ -100,9 +100,12 @@ class Results {
       auto list = nlohmann::ordered_json::array();
       for (const auto& one : best) {
         const std::string& shown = options_.raw ? one.pieces : one.text;
-        if (json_) list.push_back({{"text", shown}, {"score", one.score}});
-        else if (options_.n_best > 1) text += fmt::format("{}\t{:.4f}\t{}\n", lines_, one.score, shown);
-        else text += shown + "\n";
+        if (json_)
+          list.push_back({{"text", shown}, {"score", one.score}});
+        else if (options_.n_best > 1)
+          text += fmt::format("{}\t{:.4f}\t{}\n", lines_, one.score, shown);
+        else
+          text += shown + "\n";
       }
       if (json_) all_.push_back({{"line", lines_}, {"translations", list}});
       ++lines_;
@@ -113,7 +116,8 @@ class Results {
   void finish() {
     if (json_) write(all_.dump(2) + "\n");
     if (file_.is_open()) file_.close();
-    if (!options_.output.empty() && !file_) throw ResourceError("cannot write '" + options_.output + "'", "is the disk full?");
+    if (!options_.output.empty() && !file_)
+      throw ResourceError("cannot write '" + options_.output + "'", "is the disk full?");
   }
 
   int64_t lines() const { return lines_; }
@@ -139,7 +143,8 @@ void translate_all(const TranslateOptions& options, run::OpenedTranslation& open
   const auto beam = beam_options(options, opened.task->recipe().decode);
   Sentences sentences(options.inputs);
   Results results(options, common.json);
-  const bool shows = run::stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));
+  const bool shows =
+      run::stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));
   const Stopwatch watch;
   for (auto lines = sentences.next_block(); !lines.empty(); lines = sentences.next_block()) {
     try {
@@ -171,7 +176,8 @@ Action add_translate(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
   command.add_option("--nbest", options->n_best, "translations of each line: line number, score, text, tabs between")
       ->check(CLI::Range(1, 1024));
-  command.add_option("--min-length", options->min_length, "fewest tokens of a translation")->check(CLI::NonNegativeNumber);
+  command.add_option("--min-length", options->min_length, "fewest tokens of a translation")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--max-length", options->max_length, "most tokens of a translation")->check(CLI::PositiveNumber);
   command.add_option("--no-repeat-ngram", options->no_repeat_ngram, "no n-gram of so many tokens comes twice")
       ->check(CLI::NonNegativeNumber);

@@ -15,10 +15,10 @@ namespace sst::app {
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> list = {
-      {"train", add_train},     {"eval", add_eval},         {"translate", add_translate}, {"generate", add_generate},
-      {"score", add_score},     {"prepare", add_prepare},   {"validate", add_validate},   {"show", add_show},
+      {"train", add_train},       {"eval", add_eval},       {"translate", add_translate}, {"generate", add_generate},
+      {"score", add_score},       {"prepare", add_prepare}, {"validate", add_validate},   {"show", add_show},
       {"estimate", add_estimate}, {"inspect", add_inspect}, {"export", add_export},       {"import", add_import},
-      {"sweep", add_sweep},     {"report", add_report},     {"recipes", add_recipes},     {"schema", add_schema},
+      {"sweep", add_sweep},       {"report", add_report},   {"recipes", add_recipes},     {"schema", add_schema},
       {"doctor", add_doctor},
   };
   return list;

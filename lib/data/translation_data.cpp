@@ -37,9 +37,8 @@ text::ParallelOptions parallel_options(const TranslationDataOptions& options, Tr
 
 std::vector<Problem> check_translation_options(const TranslationDataOptions& options) {
   std::vector<Problem> problems;
-  const std::vector<std::pair<std::string, TranslationSplit>> splits = {{"train", TranslationSplit::kTrain},
-                                                                        {"valid", TranslationSplit::kValid},
-                                                                        {"test", TranslationSplit::kTest}};
+  const std::vector<std::pair<std::string, TranslationSplit>> splits = {
+      {"train", TranslationSplit::kTrain}, {"valid", TranslationSplit::kValid}, {"test", TranslationSplit::kTest}};
   for (const auto& [name, split] : splits) {
     const auto& [source, target] = paths_of(options, split);
     if (source.values.size() != target.values.size())

@@ -30,14 +30,17 @@ struct TranslationDataOptions {
           "text files of sentences, one a line; line i of both languages belongs together");
     field(src_lang, "src_lang", anything().required(), "language that is read");
     field(tgt_lang, "tgt_lang", anything().required(), "language that is written");
-    field(train_src, "train.src", anything().required(), "files to train on, relative to data_root; plain, .gz, .xz, .zst");
+    field(train_src, "train.src", anything().required(),
+          "files to train on, relative to data_root; plain, .gz, .xz, .zst");
     field(train_tgt, "train.tgt", anything().required(), "their translations, in the same order");
     field(valid_src, "valid.src", anything().required(), "files to validate on");
     field(valid_tgt, "valid.tgt", anything().required(), "their translations");
     field(test_src, "test.src", anything(), "files that training never looks at");
     field(test_tgt, "test.tgt", anything(), "their translations");
-    field(max_src_len, "max_src_len", at_least(1), "most tokens of a source sentence in training, specials not counted");
-    field(max_tgt_len, "max_tgt_len", at_least(1), "most tokens of a target sentence in training, specials not counted");
+    field(max_src_len, "max_src_len", at_least(1),
+          "most tokens of a source sentence in training, specials not counted");
+    field(max_tgt_len, "max_tgt_len", at_least(1),
+          "most tokens of a target sentence in training, specials not counted");
     field(too_long, "too_long", one_of({"drop", "truncate", "error"}),
           "what happens to a training pair with a side beyond that; the counts are shown");
     field(max_length_ratio, "max_length_ratio", at_least(1),

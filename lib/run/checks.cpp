@@ -78,7 +78,8 @@ void check_optimizer(const Recipe& recipe, Diagnostics& diagnostics, const tasks
   }
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   const auto train = recipe.read<TrainOptions>("train");
-  const int64_t steps = std::min(train.max_steps.value_or(INT64_MAX), train.max_epochs.value_or(INT64_MAX));
+  int64_t steps = train.max_steps.value_or(INT64_MAX);
+  if (task.one_step_per_epoch) steps = std::min(steps, train.max_epochs.value_or(INT64_MAX));
   if (schedule.warmup_steps > 0 && schedule.warmup_steps >= steps)
     diagnostics.error(
         "E-warmup", recipe.place("schedule.warmup_steps"),

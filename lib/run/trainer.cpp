@@ -155,8 +155,8 @@ void Trainer::report_training() {
     status.ppl_token = std::exp(std::min(last_.nll, 100.0));
     if (seconds > 0) status.tokens_per_s = items_since_report_ / seconds;
   } else if (seconds > 0) {
-    status.epochs_per_s = static_cast<double>(state_.step - reported_step_) /
-                          static_cast<double>(workload.step.per_epoch) / seconds;
+    status.epochs_per_s =
+        static_cast<double>(state_.step - reported_step_) / static_cast<double>(workload.step.per_epoch) / seconds;
   }
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
   if (assembly.train.on_spike != "ignore") status.more["train/spikes"] = static_cast<double>(state_.spikes);

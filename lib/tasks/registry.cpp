@@ -25,6 +25,7 @@ template <class T>
 TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<std::string> metrics) {
   return {.doc = doc,
           .metrics = std::move(metrics),
+          .one_step_per_epoch = true,
           .space =
               [task](const recipe::Recipe&) {
                 return Space{.is_lorentz = true, .has_points = task == data::GraphTask::kNodeClassification};

@@ -22,7 +22,9 @@ constexpr int64_t kDecodedTokens = 4096;  ///< padded source tokens that are dec
 constexpr double kLargestNats = 100;      ///< per token, so that a perplexity stays a number
 
 TranslationSplit split_named(const std::string& name) {
-  return name == "train" ? TranslationSplit::kTrain : name == "valid" ? TranslationSplit::kValid : TranslationSplit::kTest;
+  return name == "train"   ? TranslationSplit::kTrain
+         : name == "valid" ? TranslationSplit::kValid
+                           : TranslationSplit::kTest;
 }
 
 int64_t target_tokens(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) {
@@ -173,7 +175,9 @@ Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
 
 bool Translation::decodes(const std::string& split) const {
   const auto& wanted = recipe_.metrics;
-  const auto is_wanted = [&](const char* name) { return std::find(wanted.begin(), wanted.end(), name) != wanted.end(); };
+  const auto is_wanted = [&](const char* name) {
+    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  };
   return split == "test" || wanted.empty() || is_wanted("bleu") || is_wanted("chrf");
 }
 
@@ -250,9 +254,9 @@ std::vector<std::pair<std::string, std::string>> Translation::facts() const {
                        with_thousands(all.target_tokens), recipe_.data.tgt_lang)},
       {"valid", size(all.valid)}};
   if (all.test) lines.emplace_back("test", size(*all.test));
-  lines.emplace_back("step", fmt::format("{} of {} micro-batches of at most {} {}", step.micro_batches(),
-                                         with_thousands(all.batches),
-                                         with_thousands(step.limit().size), step.max_tokens ? "tokens" : "pairs"));
+  lines.emplace_back(
+      "step", fmt::format("{} of {} micro-batches of at most {} {}", step.micro_batches(), with_thousands(all.batches),
+                          with_thousands(step.limit().size), step.max_tokens ? "tokens" : "pairs"));
   if (step.label_smoothing > 0) lines.emplace_back("smoothing", fmt::format("{}", step.label_smoothing));
   return lines;
 }
@@ -270,7 +274,8 @@ double Translation::activation_bytes() const {
   const auto& all = corpora();
   const auto& model = recipe_.model;
   const double hidden = static_cast<double>(model.hidden_size), inner = static_cast<double>(model.inner_size());
-  const double rows = static_cast<double>(std::max(all.source_tokens, all.target_tokens)) / static_cast<double>(all.batches);
+  const double rows =
+      static_cast<double>(std::max(all.source_tokens, all.target_tokens)) / static_cast<double>(all.batches);
   const double per_block = recipe_.step.recompute == "blocks" ? hidden : 10 * hidden + 3 * inner;
   const double blocks = static_cast<double>(model.encoder_layers) + 1.6 * static_cast<double>(model.decoder_layers);
   return 4 * rows * (per_block * blocks + 6 * hidden);

@@ -129,8 +129,10 @@ void check_files(const Recipe& recipe, Diagnostics& diagnostics, const Translati
     int64_t seen = 0;
     while (reader.next(pair)) {
       const size_t hash = std::hash<std::string>()(pair.source + "\n" + pair.target);
-      if (split == TranslationSplit::kTrain) trained.insert(hash);
-      else if (trained.count(hash) > 0) ++seen;
+      if (split == TranslationSplit::kTrain)
+        trained.insert(hash);
+      else if (trained.count(hash) > 0)
+        ++seen;
     }
     if (seen > 0)
       diagnostics.warning("W-leak", recipe.place(std::string("data.") + name),
@@ -247,7 +249,8 @@ std::vector<nn::LinearSpec> check_translation_recipe(const Recipe& recipe, Diagn
       !recipe.sound("train"))
     return {};
   const auto translation = TranslationRecipe::from(recipe);
-  if (translation.model.geometry == "lorentz" && recipe.sound("precision") && recipe.text("precision.compute") == "bf16")
+  if (translation.model.geometry == "lorentz" && recipe.sound("precision") &&
+      recipe.text("precision.compute") == "bf16")
     diagnostics.error("E-precision", recipe.place("precision"),
                       "points of the hyperboloid lose their digits in bfloat16",
                       "use precision: fp32 with model.geometry: lorentz");

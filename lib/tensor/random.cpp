@@ -73,8 +73,7 @@ void fill_dropout_factors(Scalar* factors, int64_t count, double p, const Counte
 
 torch::Tensor uniform(torch::IntArrayRef shape, double least, double most, const CounterRng& rng,
                       const torch::TensorOptions& options) {
-  return filled<2>(shape, options, rng,
-                   [&](const uint32_t* words) { return least + (most - least) * unit(words); });
+  return filled<2>(shape, options, rng, [&](const uint32_t* words) { return least + (most - least) * unit(words); });
 }
 
 torch::Tensor normal(torch::IntArrayRef shape, double mean, double deviation, const CounterRng& rng,

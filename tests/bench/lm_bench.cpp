@@ -56,16 +56,12 @@ void split(benchmark::State& state, run::Assembly& assembly) {
 void opt_125m_step(benchmark::State& state, const std::string& precision, const std::vector<std::string>& method) {
   try {
     const std::string tokens = random_tokens();
-    std::vector<std::string> overrides = {"data.format=tokens",
-                                          "data.train=" + tokens,
-                                          "data.valid=" + tokens,
-                                          "data.seq_len=" + std::to_string(kLength),
-                                          "tokenizer.type=bytes",
-                                          "tokenizer.model=null",
-                                          "model.vocab_size=50272",
-                                          "train.global_batch_tokens=" + std::to_string(kSequences * kLength),
-                                          "train.recompute=none",
-                                          "precision=" + precision};
+    std::vector<std::string> overrides = {
+        "data.format=tokens",     "data.train=" + tokens,
+        "data.valid=" + tokens,   "data.seq_len=" + std::to_string(kLength),
+        "tokenizer.type=bytes",   "tokenizer.model=null",
+        "model.vocab_size=50272", "train.global_batch_tokens=" + std::to_string(kSequences * kLength),
+        "train.recompute=none",   "precision=" + precision};
     overrides.insert(overrides.end(), method.begin(), method.end());
     auto assembly = assemble("lm/opt_125m", overrides);
     int64_t step = 0;
@@ -80,10 +76,9 @@ void opt_125m_step(benchmark::State& state, const std::string& precision, const 
 
 const bool lm_steps_registered = [] {
   for (const std::string precision : {"fp32", "bf16_mixed"})
-    for (const auto& [suffix, method] :
-         {std::pair<std::string, std::vector<std::string>>{"full", {"method.name=full"}},
-          {"lora", {"method.name=lora", "method.rank=64"}},
-          {"sst", {"method.name=sst", "method.rank=64"}}}) {
+    for (const auto& [suffix, method] : {std::pair<std::string, std::vector<std::string>>{"full", {"method.name=full"}},
+                                         {"lora", {"method.name=lora", "method.rank=64"}},
+                                         {"sst", {"method.name=sst", "method.rank=64"}}}) {
       const std::string name = "lm_step/opt-125m/" + precision + "/" + suffix;
       benchmark::RegisterBenchmark(name.c_str(), [precision, method = method](benchmark::State& state) {
         opt_125m_step(state, precision, method);
