@@ -117,6 +117,8 @@ TranslationScores translation_scores(const CLI::App& command, const ScoreOptions
   if (options.files.references.empty())
     throw UserError("--hyp needs the references", "sst-train score --hyp FILE --ref FILE [FILE2 …]");
   TranslationScores scores = options.scores;
+  if (scores.scoring.smooth_value && scores.scoring.smooth != "floor" && scores.scoring.smooth != "add-k")
+    throw UserError("--smooth-value has no meaning for --smooth " + scores.scoring.smooth, "it is of floor and add-k");
   if (options.multi_bleu) scores.metrics.emplace_back("multi-bleu");
   if (!options.files.baseline.empty() && command.count("--bootstrap") == 0)
     scores.resampling.samples = metrics::Resampling{}.samples;

@@ -15,8 +15,8 @@ struct Spaces {
 };
 constexpr Spaces kSecondAlone = {false, true, true}, kFirstAlone = {true, true, false};
 
-/// Text that is written character by character into a place known to be large enough, which is several times faster than
-/// appending to a string.
+/// Text that is written character by character into a place known to be large enough, which is several times faster
+/// than appending to a string.
 template <class Text>
 class Written {
  public:
