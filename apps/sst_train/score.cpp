@@ -102,7 +102,7 @@ void add_translation_options(CLI::App& command, ScoreOptions& options) {
       ->group(group);
   command
       .add_option("--paired,--baseline", options.files.baseline,
-                  "translations of another system: paired bootstrap, 1000 samples unless --bootstrap says otherwise")
+                  "translations of another system, for the paired test (1000 samples)")
       ->type_name("FILE")
       ->group(group);
 }
