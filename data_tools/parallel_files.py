@@ -1,5 +1,6 @@
 """What the converters of parallel text share: finding originals in folders and archives, lines, checks, writing."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -7,9 +8,11 @@ import json
 import os
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 TARS = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+UNREADABLE = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 
 class DataProblem(Exception):
@@ -20,53 +23,66 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def content(opened):
+    with opened() as file:
+        return file.read()
+
+
 class Originals:
     """Files by name, wherever they lie: in a folder and those below, in archives there, and in archives inside these. A
-    file NAME.gz is found as NAME, too."""
+    file NAME.gz is found as NAME, too. An archive is opened only when a name is not found without it."""
 
     def __init__(self, path):
         self.path = path
         self.loaders = {}  # name -> (where it lies, function that gives its bytes)
+        self.unopened = []  # archives: (where it lies, function that gives a file object)
+        self.opened = contextlib.ExitStack()
         if not path.exists():
             raise DataProblem(f"there is no file or folder {path}")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                self._add(str(file), file.read_bytes)
+                self._add(str(file), lambda file=file: file.open("rb"))
 
-    def _add(self, where, load):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.opened.close()
+
+    def _add(self, where, opened):
         name = Path(where).name
         if name.startswith("."):
             return
-        if name.endswith(TARS):
-            self._add_tar(where, load)
-        elif name.endswith(".zip"):
-            self._add_zip(where, load)
+        if name.endswith((*TARS, ".zip")):
+            self.unopened.append((where, opened))
         elif name.endswith(".gz"):
-            self.loaders.setdefault(name[:-3], (where, lambda: gzip.decompress(load())))
+            self.loaders.setdefault(name[:-3], (where, lambda: gzip.decompress(content(opened))))
         else:
-            self.loaders.setdefault(name, (where, load))
+            self.loaders.setdefault(name, (where, lambda: content(opened)))
 
-    def _add_tar(self, where, load):
+    def _open_archive(self, where, opened):
         try:
-            archive = tarfile.open(fileobj=io.BytesIO(load()))
-            members = [member for member in archive.getmembers() if member.isfile()]
-        except (tarfile.TarError, OSError, EOFError) as problem:
-            raise DataProblem(f"{where}: not readable as a tar archive: {problem}") from problem
-        for member in members:
-            self._add(f"{where}: {member.name}", lambda member=member: archive.extractfile(member).read())
-
-    def _add_zip(self, where, load):
-        try:
-            archive = zipfile.ZipFile(io.BytesIO(load()))
-        except zipfile.BadZipFile as problem:
-            raise DataProblem(f"{where}: not readable as a zip archive: {problem}") from problem
-        for name in archive.namelist():
-            if not name.endswith("/"):
-                self._add(f"{where}: {name}", lambda name=name: archive.read(name))
+            file = self.opened.enter_context(opened())
+            if where.endswith(".zip"):
+                archive = zipfile.ZipFile(file)
+                members = [(name, lambda name=name: io.BytesIO(archive.read(name)))
+                           for name in archive.namelist() if not name.endswith("/")]
+            else:
+                archive = tarfile.open(fileobj=file)
+                members = [(member.name, lambda member=member: io.BytesIO(archive.extractfile(member).read()))
+                           for member in archive.getmembers() if member.isfile()]
+        except UNREADABLE as problem:
+            raise DataProblem(f"{where}: not readable as an archive: {problem}") from problem
+        for name, member in members:
+            self._add(f"{where}: {name}", member)
 
     def find(self, *names):
         """The first of these names that is there, or None."""
-        return next((name for name in names if name in self.loaders), None)
+        while True:
+            found = next((name for name in names if name in self.loaders), None)
+            if found or not self.unopened:
+                return found
+            self._open_archive(*self.unopened.pop(0))
 
     def require(self, wanted, origin):
         """{key: name} of what is there; `wanted` is {key: possible names}. All that is missing is said at once."""
@@ -80,7 +96,7 @@ class Originals:
         where, load = self.loaders[name]
         try:
             return load()
-        except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as problem:
+        except UNREADABLE as problem:
             raise DataProblem(f"{where}: not readable: {problem}") from problem
 
     def where(self, name):

@@ -111,8 +111,7 @@ def made_from(originals, names, options):
     return files
 
 
-def prepare(options):
-    originals = Originals(options.input)
+def prepare(originals, options):
     names = originals.require(required(options.without_train), ORIGIN)
     output = Output(options.output, {"without_train": options.without_train,
                                      "inputs": {name: sha256(originals.read(name)) for name in names.values()}})
@@ -134,7 +133,8 @@ def parse_arguments(arguments):
 def main(arguments=None):
     options = parse_arguments(arguments)
     try:
-        prepare(options)
+        with Originals(options.input) as originals:
+            prepare(originals, options)
     except (DataProblem, OSError) as problem:
         print(f"prepare_iwslt14.py: {problem}", file=sys.stderr)
         return 3

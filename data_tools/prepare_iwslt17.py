@@ -80,8 +80,7 @@ def made_from(originals, names, options):
             for name, sides in texts.items() for language, side in zip(LANGUAGES, sides)}
 
 
-def prepare(options):
-    originals = Originals(options.input)
+def prepare(originals, options):
     names = originals.require(required(options), ORIGIN)
     output = Output(options.output, {"without_train": options.without_train, "test_set": options.test_set,
                                      "inputs": {name: sha256(originals.read(name)) for name in names.values()}})
@@ -105,7 +104,8 @@ def parse_arguments(arguments):
 def main(arguments=None):
     options = parse_arguments(arguments)
     try:
-        prepare(options)
+        with Originals(options.input) as originals:
+            prepare(originals, options)
     except (DataProblem, OSError) as problem:
         print(f"prepare_iwslt17.py: {problem}", file=sys.stderr)
         return 3

@@ -78,8 +78,7 @@ def with_moses(files, languages):
     return made
 
 
-def prepare(options):
-    originals = Originals(options.input)
+def prepare(originals, options):
     files = read(originals, options)
     output = Output(options.output, {"moses": options.moses, "inputs": {name: sha256(data) for name, data in files.items()}})
     if output.is_current():
@@ -101,7 +100,8 @@ def parse_arguments(arguments):
 def main(arguments=None):
     options = parse_arguments(arguments)
     try:
-        prepare(options)
+        with Originals(options.input) as originals:
+            prepare(originals, options)
     except (DataProblem, OSError) as problem:
         print(f"prepare_multi30k.py: {problem}", file=sys.stderr)
         return 3

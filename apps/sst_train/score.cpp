@@ -102,7 +102,7 @@ void add_translation_options(CLI::App& command, ScoreOptions& options) {
       ->group(group);
   command
       .add_option("--paired,--baseline", options.files.baseline,
-                  "translations of another system: paired bootstrap, 1000 samples unless --bootstrap says otherwise")
+                  "translations of another system, for the paired test (1000 samples)")
       ->type_name("FILE")
       ->group(group);
 }
@@ -117,6 +117,8 @@ TranslationScores translation_scores(const CLI::App& command, const ScoreOptions
   if (options.files.references.empty())
     throw UserError("--hyp needs the references", "sst-train score --hyp FILE --ref FILE [FILE2 …]");
   TranslationScores scores = options.scores;
+  if (scores.scoring.smooth_value && scores.scoring.smooth != "floor" && scores.scoring.smooth != "add-k")
+    throw UserError("--smooth-value has no meaning for --smooth " + scores.scoring.smooth, "it is of floor and add-k");
   if (options.multi_bleu) scores.metrics.emplace_back("multi-bleu");
   if (!options.files.baseline.empty() && command.count("--bootstrap") == 0)
     scores.resampling.samples = metrics::Resampling{}.samples;

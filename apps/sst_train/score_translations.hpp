@@ -22,7 +22,7 @@ struct TranslationScores {
 };
 
 /// Prints a line, or an entry of JSON, for each metric.
-///   throws    DataError with file and line: missing, not UTF-8, numbers of lines that differ; UserError for unknown names
+///   throws    DataError with file and line: missing, not UTF-8, numbers of lines that differ; UserError: unknown names
 ExitCode score_translations(const TranslationFiles& files, TranslationScores wanted, const CommonFlags& common);
 
 }  // namespace sst::app

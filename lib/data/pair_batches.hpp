@@ -21,17 +21,17 @@ struct BatchLimit {
 
 /// Batches as ranges of a list: the batch i is the items from ends[i − 1] to before ends[i].
 ///
-/// Pairs are appended; as soon as the size is reached the batch closes, and the last pair goes on to the next one where the
-/// size is exceeded, with as many more as the multiple asks for. If nothing would remain, the batch goes on. So a pair that
-/// is larger than the limit still forms a batch.
+/// Pairs are appended; as soon as the size is reached the batch closes, and the last pair goes on to the next one where
+/// the size is exceeded, with as many more as the multiple asks for. If nothing would remain, the batch goes on. So a
+/// pair that is larger than the limit still forms a batch.
 ///   source    OpenNMT-py 1.1.1, onmt/inputters/inputter.py, batch_iter
 std::vector<size_t> cut_batches(std::span<const text::PairLength> lengths, const BatchLimit& limit);
 
 /// The batches of one epoch.
 class PairBatches {
  public:
-  /// A pure function of its arguments: all pairs are shuffled, sorted stably by (source length, target length), cut, and the
-  /// batches shuffled. Every epoch has the same number of batches, since sorted lengths are the same.
+  /// A pure function of its arguments: all pairs are shuffled, sorted stably by (source length, target length), cut,
+  /// and the batches shuffled. Every epoch has the same number of batches, since sorted lengths are the same.
   ///   lengths   of all pairs, at least one
   PairBatches(std::span<const text::PairLength> lengths, const BatchLimit& limit, uint64_t seed, int64_t epoch);
 

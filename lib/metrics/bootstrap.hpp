@@ -13,8 +13,8 @@ struct CountedSystem {
   const Statistics* statistics = nullptr;
 };
 
-/// For each system its scores over samples of the sentences, drawn with replacement (Koehn, EMNLP 2004). All systems have
-/// the same sentences and see the same samples, which are sacreBLEU's: NumPy's default_rng(seed).choice.
+/// For each system its scores over samples of the sentences, drawn with replacement (Koehn, EMNLP 2004). All systems
+/// have the same sentences and see the same samples, which are sacreBLEU's: NumPy's default_rng(seed).choice.
 ///   returns   [systems][samples]
 ///   throws    std::logic_error when the systems have different numbers of sentences
 std::vector<std::vector<double>> resampled_scores(std::span<const CountedSystem> systems, const Resampling& resampling);

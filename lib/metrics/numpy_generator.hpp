@@ -4,9 +4,9 @@
 
 namespace sst::metrics {
 
-/// numpy.random.default_rng(seed), which sacreBLEU draws its samples with: PCG64 (O'Neill, "PCG: a family of simple fast
-/// space-efficient statistically good algorithms", 2014, XSL-RR 128/64) seeded by SeedSequence. Only for results that
-/// must be the same as another program's; all else draws from core/seeds.
+/// numpy.random.default_rng(seed), which sacreBLEU draws its samples with: PCG64 (O'Neill, "PCG: a family of simple
+/// fast space-efficient statistically good algorithms", 2014, XSL-RR 128/64) seeded by SeedSequence. Only for results
+/// that must be the same as another program's; all else draws from core/seeds.
 ///   source    numpy/random: bit_generator.pyx, src/pcg64, src/distributions (buffered_bounded_lemire_uint32)
 class NumpyGenerator {
  public:

@@ -30,8 +30,8 @@ struct TranslationScoring {
 
 using TranslationMetricMaker = std::unique_ptr<CorpusMetric> (*)(const TranslationScoring& scoring);
 
-/// "bleu", "chrf" (chrF2), "chrf++", "multi-bleu", "multi-bleu-detok". A maker throws UserError for an unknown tokenizer or
-/// smoothing.
+/// "bleu", "chrf" (chrF2), "chrf++", "multi-bleu", "multi-bleu-detok". A maker throws UserError for an unknown
+/// tokenizer or smoothing.
 const Registry<TranslationMetricMaker>& translation_metrics();
 
 }  // namespace sst::metrics

@@ -16,8 +16,8 @@ namespace sst::text {
 /// The name that stands for standard input.
 inline constexpr std::string_view kStandardInput = "-";
 
-/// The lines of a text file, plain or compressed by gzip, xz or zstd (told by the end of its name), or of standard input.
-/// A line ends at a newline and nothing else; a carriage return before it goes too.
+/// The lines of a text file, plain or compressed by gzip, xz or zstd (told by the end of its name), or of standard
+/// input. A line ends at a newline and nothing else; a carriage return before it goes too.
 class LineReader {
  public:
   /// Throws DataError with path and reason: not there, a folder, a tar archive.

@@ -73,6 +73,11 @@ class Converter(unittest.TestCase):
             code = tool.main(["--input", str(source or self.input), "--output", str(self.output), *more])
         return code, out.getvalue(), error.getvalue()
 
+    def originals(self):
+        originals = parallel_files.Originals(self.input)
+        self.addCleanup(originals.__exit__)
+        return originals
+
     def lines(self, name):
         return (self.output / name).read_bytes().decode().split("\n")[:-1]
 
@@ -83,10 +88,11 @@ class Originals(Converter):
         (self.input / "outer.tgz").write_bytes(tgz({"texts/de-en.tgz": inner}))
         with zipfile.ZipFile(self.input / "more.zip", "w") as archive:
             archive.writestr("x/b.en", "english\n")
-        originals = parallel_files.Originals(self.input)
+        originals = self.originals()
+        self.assertEqual(originals.find("absent", "a.de"), "a.de")
         self.assertEqual(originals.lines("a.de"), ["deutsch"])
-        self.assertEqual(originals.lines("c.de"), ["gz"])
-        self.assertEqual(originals.lines("b.en"), ["english"])
+        self.assertEqual(originals.lines(originals.find("c.de")), ["gz"])
+        self.assertEqual(originals.lines(originals.find("b.en")), ["english"])
         self.assertIsNone(originals.find(".a.en", "a.en"))
         self.assertIn("de-en.tgz", originals.where("a.de"))
 
@@ -95,10 +101,15 @@ class Originals(Converter):
         with self.assertRaisesRegex(parallel_files.DataProblem, "x, line 2: byte 3 is not UTF-8"):
             parallel_files.lines_of(b"good\nba\xff\n", "x")
 
-    def test_a_damaged_archive_is_named(self):
-        (self.input / "de-en.tgz").write_bytes(tgz({"a.de": "text"})[:20])
-        with self.assertRaisesRegex(parallel_files.DataProblem, "de-en.tgz: not readable as a tar archive"):
-            parallel_files.Originals(self.input)
+    def test_a_damaged_archive_is_named_when_it_is_needed(self):
+        for name in ("z.tgz", "z.zip"):
+            (self.input / name).write_bytes(tgz({"a.de": "text"})[:20])
+            (self.input / "a.en").write_text("there\n")
+            originals = self.originals()
+            self.assertEqual(originals.find("a.en"), "a.en")
+            with self.assertRaisesRegex(parallel_files.DataProblem, f"{name}: not readable as an archive"):
+                originals.find("a.de")
+            (self.input / name).unlink()
 
     def test_segments_keep_entities_and_inner_blanks(self):
         self.assertEqual(ted_talks.segments(xml(["a  &amp; b", "c"]).split("\n"), "x"), ["a  &amp; b", "c"])

@@ -92,8 +92,8 @@ TEST_CASE("generated pages are those the program would write", "[end_to_end]") {
 }
 
 TEST_CASE("the help of every verb fits 100 columns and has an example", "[end_to_end]") {
-  const std::string verb = GENERATE("train", "eval", "validate", "show", "schema", "estimate", "inspect", "sweep",
-                                    "report", "recipes", "doctor");
+  const std::string verb = GENERATE("train", "eval", "score", "validate", "show", "schema", "estimate", "inspect",
+                                    "sweep", "report", "recipes", "doctor");
   const TemporaryFolder folder;
   const Outcome outcome = Program(folder.path()).run({verb, "--help"});
   CAPTURE(verb);

@@ -77,6 +77,8 @@ TEST_CASE("what cannot be scored is an error with file and line", "[end_to_end]"
              ContainsSubstring("did you mean 'bleu'"));
   CHECK_THAT(message({"--hyp", "hyp", "--ref", "ref", "--tokenize", "14a"}, 2),
              ContainsSubstring("did you mean '13a'"));
+  CHECK_THAT(message({"--hyp", "hyp", "--ref", "ref", "--smooth-value", "1"}, 2),
+             ContainsSubstring("--smooth-value has no meaning for --smooth exp"));
   CHECK_THAT(message({"--hyp", "hyp"}, 2), ContainsSubstring("--hyp needs the references"));
   CHECK_THAT(message({"--ref", "ref"}, 2), ContainsSubstring("--ref needs the translations"));
   CHECK_THAT(message({"some/run", "--hyp", "hyp", "--ref", "ref"}, 2), ContainsSubstring("needs no model"));
