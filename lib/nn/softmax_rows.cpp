@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -16,82 +17,156 @@
 namespace sst::nn {
 namespace {
 
-/// eˣ for x ≤ 0 to 2 units in the last place: 2ⁿ · e^r with |r| ≤ ½ ln 2, e^r by a polynomial (Cephes' expf).
-[[gnu::always_inline]] inline float exp_of(float x) {
-  x = x < -87.0F ? -87.0F : x;
+// Vectors are written out: compilers do not make them of loops that carry several running sums. Eight numbers at a time
+// suit AVX2, and become two instructions where registers are smaller.
+constexpr int64_t kLanes = 8;
+typedef float Floats __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
+// They go by reference: how they are passed by value depends on the processor.
+[[gnu::always_inline]] inline void raise_to(float& x, const float& least) { x = least > x ? least : x; }
+[[gnu::always_inline]] inline void raise_to(Floats& x, const Floats& least) { x = least > x ? least : x; }
+[[gnu::always_inline]] inline void scale_by_power(float& x, const float& n) {
+  x *= std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+}
+[[gnu::always_inline]] inline void scale_by_power(Floats& x, const Floats& n) {
+  x *= reinterpret_cast<Floats>((__builtin_convertvector(n, Ints) + 127) << 23);
+}
+
+/// x ← eˣ for x ≤ 0 to 2 units in the last place: 2ⁿ · e^r with |r| ≤ ½ ln 2, e^r by a polynomial (Cephes' expf).
+template <class Number>
+[[gnu::always_inline]] inline void exponentiate(Number& x) {
   constexpr float kRoundToInteger = 12582912.0F;  // 1.5 · 2²³: adding it leaves no fraction bits
-  const float n = (x * 1.44269504F + kRoundToInteger) - kRoundToInteger;
-  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
-  float p = 1.9875691500e-4F;
+  raise_to(x, Number{} - 87.0F);
+  const Number n = (x * 1.44269504F + kRoundToInteger) - kRoundToInteger;
+  const Number r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  Number p = Number{} + 1.9875691500e-4F;
   p = p * r + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
   p = p * r + 4.1665795894e-2F;
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  x = p * r * r + r + 1.0F;
+  scale_by_power(x, n);
 }
 
 [[gnu::always_inline]] inline float widened(float value) { return value; }
 [[gnu::always_inline]] inline float widened(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
-
-/// To bfloat16, to nearest even; the values here are finite.
-[[gnu::always_inline]] inline void store(float value, float& into) { into = value; }
-[[gnu::always_inline]] inline void store(float value, uint16_t& into) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  into = static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+[[gnu::always_inline]] inline void load(const float* from, Floats& into) { std::memcpy(&into, from, sizeof into); }
+[[gnu::always_inline]] inline void load(const uint16_t* from, Floats& into) {
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  into = reinterpret_cast<Floats>(__builtin_convertvector(halves, Words) << 16);
 }
 
-constexpr int64_t kLanes = 16;
+/// Bits of bfloat16, to nearest even; the values here are finite.
+template <class Bits>
+[[gnu::always_inline]] inline void round_bits(Bits& bits) {
+  bits = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+}
+[[gnu::always_inline]] inline void store(const float& value, float* into) { *into = value; }
+[[gnu::always_inline]] inline void store(const float& value, uint16_t* into) {
+  auto bits = std::bit_cast<uint32_t>(value);
+  round_bits(bits);
+  *into = static_cast<uint16_t>(bits);
+}
+[[gnu::always_inline]] inline void store(const Floats& values, float* into) {
+  std::memcpy(into, &values, sizeof values);
+}
+[[gnu::always_inline]] inline void store(const Floats& values, uint16_t* into) {
+  auto bits = reinterpret_cast<Words>(values);
+  round_bits(bits);
+  const Halves halves = __builtin_convertvector(bits, Halves);
+  std::memcpy(into, &halves, sizeof halves);
+}
+
+/// Sixteen running sums keep float32 accurate over 50,000 terms.
+struct RunningSums {
+  Floats low{}, high{};
+
+  [[gnu::always_inline]] float total() const {
+    float sum = 0;
+    for (int64_t lane = 0; lane < kLanes; ++lane) sum += low[lane];
+    for (int64_t lane = 0; lane < kLanes; ++lane) sum += high[lane];
+    return sum;
+  }
+};
 
 struct LargestAndSum {
   float largest, sum;
 };
 
 template <bool kSums, class T>
-[[gnu::always_inline]] inline LargestAndSum widen(const T* logits, int64_t count, float* wide) {
-  float most[kLanes], sums[kLanes] = {};
-  for (float& lane : most) lane = -std::numeric_limits<float>::infinity();
+[[gnu::always_inline]] inline LargestAndSum largest_and_sum(const T* logits, int64_t count) {
+  Floats low = Floats{} - std::numeric_limits<float>::infinity(), high = low, first, second;
+  RunningSums sums;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const float value = widened(logits[i + lane]);
-      wide[i + lane] = value;
-      most[lane] = value > most[lane] ? value : most[lane];
-      if constexpr (kSums) sums[lane] += value;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    load(logits + i, first);
+    load(logits + i + kLanes, second);
+    raise_to(low, first);
+    raise_to(high, second);
+    if constexpr (kSums) {
+      sums.low += first;
+      sums.high += second;
     }
-  for (; i < count; ++i) {
-    wide[i] = widened(logits[i]);
-    most[0] = wide[i] > most[0] ? wide[i] : most[0];
-    if constexpr (kSums) sums[0] += wide[i];
   }
-  for (const float lane : most) most[0] = lane > most[0] ? lane : most[0];
-  return {most[0], kSums ? std::accumulate(sums, sums + kLanes, 0.0F) : 0.0F};
+  raise_to(low, high);
+  LargestAndSum result{low[0], 0};
+  for (int64_t lane = 1; lane < kLanes; ++lane) raise_to(result.largest, low[lane]);
+  for (; i < count; ++i) {
+    const float value = widened(logits[i]);
+    raise_to(result.largest, value);
+    if constexpr (kSums) sums.low[0] += value;
+  }
+  result.sum = kSums ? sums.total() : 0;
+  return result;
 }
 
-/// values ← exp(values − largest); their sum. Lanes of partial sums keep float32 accurate over 50,000 terms.
-[[gnu::always_inline]] inline float exponentials(float* values, int64_t count, float largest) {
-  float sums[kLanes] = {};
+/// Σ exp(logits − largest); the terms go to `kept` unless it is null.
+template <class T>
+[[gnu::always_inline]] inline float exponentials(const T* logits, int64_t count, float largest, float* kept) {
+  RunningSums sums;
+  Floats first, second;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const float e = exp_of(values[i + lane] - largest);
-      values[i + lane] = e;
-      sums[lane] += e;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    load(logits + i, first);
+    load(logits + i + kLanes, second);
+    first -= largest;
+    second -= largest;
+    exponentiate(first);
+    exponentiate(second);
+    if (kept != nullptr) {
+      store(first, kept + i);
+      store(second, kept + i + kLanes);
     }
-  for (; i < count; ++i) {
-    values[i] = exp_of(values[i] - largest);
-    sums[0] += values[i];
+    sums.low += first;
+    sums.high += second;
   }
-  return std::accumulate(sums, sums + kLanes, 0.0F);
+  for (; i < count; ++i) {
+    float e = widened(logits[i]) - largest;
+    exponentiate(e);
+    if (kept != nullptr) kept[i] = e;
+    sums.low[0] += e;
+  }
+  return sums.total();
 }
 
 template <class T>
 [[gnu::always_inline]] inline void write_scaled(const float* values, float factor, float offset, int64_t count,
                                                 T* out) {
-  for (int64_t i = 0; i < count; ++i) store(values[i] * factor - offset, out[i]);
+  Floats part;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    load(values + i, part);
+    part = part * factor - offset;
+    store(part, out + i);
+  }
+  for (; i < count; ++i) store(values[i] * factor - offset, out + i);
 }
 
 /// What a row needs besides its logits.
@@ -112,16 +187,16 @@ struct RowTask {
 template <bool kSmooth, class T>
 [[gnu::always_inline]] inline SoftmaxSums row_sums(const T* logits, int64_t label, const RowTask& task, float* wide,
                                                    T* gradient) {
-  const auto [largest, total] = widen<kSmooth>(logits, task.classes, wide);
+  const auto [largest, total] = largest_and_sum<kSmooth>(logits, task.classes);
   const float own = widened(logits[label]);
   const float excluded_logit = kSmooth && task.excluded >= 0 ? widened(logits[task.excluded]) : 0.0F;
-  const float sum = exponentials(wide, task.classes, largest);
+  const float sum = exponentials(logits, task.classes, largest, gradient != nullptr ? wide : nullptr);
   if (gradient != nullptr) {
     const auto scale = static_cast<float>(task.scale);
     const float offset = kSmooth ? static_cast<float>(task.scale * task.target.other) : 0.0F;
     write_scaled(wide, scale / sum, offset, task.classes, gradient);
-    store(wide[label] * (scale / sum) - static_cast<float>(task.scale * task.target.own), gradient[label]);
-    if (kSmooth && task.excluded >= 0) store(wide[task.excluded] * (scale / sum), gradient[task.excluded]);
+    store(wide[label] * (scale / sum) - static_cast<float>(task.scale * task.target.own), gradient + label);
+    if (kSmooth && task.excluded >= 0) store(wide[task.excluded] * (scale / sum), gradient + task.excluded);
   }
   const double log_sum = std::log(static_cast<double>(sum)), top = largest;
   SoftmaxSums row{.nll = log_sum + top - static_cast<double>(own), .correct = own >= largest ? 1.0 : 0.0};
@@ -158,9 +233,9 @@ SoftmaxSums row_sums_double(const double* logits, int64_t label, const RowTask& 
           .correct = own >= largest ? 1.0 : 0.0};
 }
 
-SST_FOR_EACH_CPU double log_normaliser_float(const float* logits, int64_t count, float* wide) {
-  const float largest = widen<false>(logits, count, wide).largest;
-  return std::log(static_cast<double>(exponentials(wide, count, largest))) + static_cast<double>(largest);
+SST_FOR_EACH_CPU double log_normaliser_float(const float* logits, int64_t count) {
+  const float largest = largest_and_sum<false>(logits, count).largest;
+  return std::log(static_cast<double>(exponentials(logits, count, largest, nullptr))) + static_cast<double>(largest);
 }
 
 double log_normaliser_double(const double* logits, int64_t count) {
@@ -229,11 +304,10 @@ torch::Tensor log_normalisers(const torch::Tensor& logits) {
   const torch::Tensor result = torch::empty({rows}, torch::kFloat64);
   double* const into = result.mutable_data_ptr<double>();
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> wide(static_cast<size_t>(classes));
     for (int64_t i = begin; i < end; ++i)
       into[i] = logits.scalar_type() == torch::kFloat64
                     ? log_normaliser_double(logits.const_data_ptr<double>() + i * classes, classes)
-                    : log_normaliser_float(logits.const_data_ptr<float>() + i * classes, classes, wide.data());
+                    : log_normaliser_float(logits.const_data_ptr<float>() + i * classes, classes);
   });
   return result;
 }
