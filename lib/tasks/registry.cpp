@@ -43,7 +43,7 @@ TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<
 
 TaskEntry language_entry() {
   return {.doc = "the next token of a text",
-          .metrics = {"loss", "ppl_token", "bits_per_byte"},
+          .metrics = {"loss", "ppl_token", "ppl_word", "bits_per_byte"},
           .has_test = false,
           .counts_tokens = true,
           .describe =

@@ -5,28 +5,14 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/text.hpp"
-#include "text/unicode_classes.hpp"
 #include "text/utf8.hpp"
 #include "text/vocabulary_file.hpp"
+#include "text/words.hpp"
 
 namespace sst::text {
 namespace {
 
 constexpr std::string_view kJoiner = "@@";
-
-/// Calls use(token) for each of a valid text.
-template <class Use>
-void each_token(std::string_view text, const Use& use) {
-  const char* const end = text.data() + text.size();
-  const char* start = text.data();
-  for (const char* at = start; at != end;) {
-    const char* const before = at;
-    if (class_of(next_code_point(at)) != CharClass::kSpace) continue;
-    if (before != start) use(std::string_view(start, static_cast<size_t>(before - start)));
-    start = at;
-  }
-  if (start != end) use(std::string_view(start, static_cast<size_t>(end - start)));
-}
 
 }  // namespace
 
@@ -35,7 +21,7 @@ Whitespace::Whitespace(const std::filesystem::path& path) {
   each_line(text, [&](int64_t number, std::string_view line) {
     if (const auto bad = first_malformed(line)) fail_at(path, number, fmt::format("byte {} is not UTF-8", *bad));
     std::string_view token;
-    each_token(line, [&](std::string_view found) { token = found; });
+    each_word(line, [&](std::string_view found) { token = found; });
     if (line.empty() || token != line) fail_at(path, number, "expected one token without white space");
     if (!ids_.emplace(token, static_cast<int32_t>(texts_.size())).second)
       fail_at(path, number, fmt::format("the token '{}' stands on an earlier line too", token));
@@ -53,7 +39,7 @@ std::optional<int32_t> Whitespace::id_of(std::string_view token) const {
 
 void Whitespace::encode(std::string_view text, std::vector<int32_t>& ids) const {
   require_utf8(text);
-  each_token(text, [&](std::string_view token) {
+  each_word(text, [&](std::string_view token) {
     const auto known = id_of(token);
     if (!known && !unknown_)
       throw DataError(fmt::format("the token '{}' is not in the vocabulary, and neither is <unk>", token));
