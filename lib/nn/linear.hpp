@@ -38,7 +38,7 @@ class LinearMap : public torch::nn::Module {
   /// Registers `bias`, zero, in the type and on the device of the initial weight, which must be given.
   explicit LinearMap(const LinearSpec& spec);
 
-  /// x [..., in] → [..., out].
+  /// x [..., in] → [..., out]; of three dimensions and more, the first tells sequences apart (dropout masks).
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass = {});
   /// x [rows, in] → [rows, out].
   torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {}) { return apply(x, pass); }
@@ -47,6 +47,9 @@ class LinearMap : public torch::nn::Module {
   virtual torch::Tensor dense_weight() const = 0;
   /// Starts again from W [out, in], as if it had been the initial weight.
   virtual void set_dense_weight(const torch::Tensor& weight) = 0;
+
+  /// The singular values that the map itself holds, [k], where that is how it is parametrised; undefined otherwise.
+  virtual torch::Tensor singular_values() const { return {}; }
 
   /// Trained tensors that are views into a registered one (an active block of rows), by local name. They
   /// share the storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take
