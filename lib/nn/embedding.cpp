@@ -1,13 +1,10 @@
 #include "nn/embedding.hpp"
 
-#include "tensor/random.hpp"
-
 namespace sst::nn {
 
 Embedding::Embedding(const EmbeddingOptions& options, const Build& build, const std::string& name)
     : padding_row_(options.padding_row.value_or(-1)) {
-  torch::Tensor initial = tensor::normal({options.rows, options.width}, 0, options.init_std,
-                                         build.init_rng(name + ".weight"), build.tensors);
+  torch::Tensor initial = build.normal_matrix({options.rows, options.width}, name + ".weight", options.init_std);
   if (options.padding_row) initial.select(0, padding_row_).zero_();
   weight_ = register_parameter("weight", initial);
 }

@@ -111,8 +111,10 @@ LorentzLinear::LorentzLinear(const LorentzLinearOptions& options, const Build& b
     : options_(options), name_(name) {
   const double bound = 1 / std::sqrt(static_cast<double>(options.out));
   torch::Tensor initial =
-      tensor::uniform({options.out, options.in}, -bound, bound, build.init_rng(name + ".weight.weight"),
-                      build.tensors);  // [out, in]
+      build.initial_matrix({options.out, options.in}, name + ".weight.weight",
+                           [&](torch::IntArrayRef shape, const CounterRng& draws, const torch::TensorOptions& tensors) {
+                             return tensor::uniform(shape, -bound, bound, draws, tensors);
+                           });  // [out, in]
   initial.select(1, 0).zero_();
   weight_ = register_module("weight", build.linear({.in = options.in,
                                                     .out = options.out,

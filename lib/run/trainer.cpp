@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "run/layer_statistics.hpp"
 #include "run/memory.hpp"
 
 namespace sst::run {
@@ -21,9 +22,10 @@ Trainer::End Trainer::run() {
     parts_.progress.advance(state_.step);
     parts_.each_step(watch.seconds() + save_s_);
 
-    if (is_due(assembly.logging.every, since_report_.seconds())) report_training();
-    if (is_due(assembly.eval.every, since_evaluation_.seconds())) evaluate();
-    if (is_due(assembly.checkpoint.every, since_save_.seconds()) || parts_.save_requested()) save();
+    if (is_due(assembly.logging.every, since_report_.seconds(), state_.step)) report_training();
+    if (!last_.gradient_norms.empty()) report_layers();
+    if (is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step)) evaluate();
+    if (is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step) || parts_.save_requested()) save();
     if (parts_.stop_requested()) {
       save();
       return End::kStopped;
@@ -35,7 +37,8 @@ Trainer::End Trainer::run() {
 
 void Trainer::take_step() {
   auto& assembly = parts_.assembly;
-  last_ = training_step(assembly, state_.step);
+  last_ = training_step(assembly, state_.step,
+                        is_due(assembly.logging.per_layer, since_layers_.seconds(), state_.step + 1));
   if (!last_.problem.empty()) {
     // Skipped; after too many in a row the run has diverged.
     const std::string problem = last_.problem + " at step " + std::to_string(state_.step + 1);
@@ -81,6 +84,11 @@ void Trainer::report_training() {
   parts_.progress.train(status);
   reported_step_ = state_.step;
   since_report_.restart();
+}
+
+void Trainer::report_layers() {
+  parts_.journal.layers(state_.step, layer_fields(parts_.assembly.task->model(), last_.gradient_norms));
+  since_layers_.restart();
 }
 
 void Trainer::evaluate() {
@@ -129,10 +137,10 @@ void Trainer::save() {
   since_save_.restart();
 }
 
-bool Trainer::is_due(const recipe::Interval& interval, double seconds_since) const {
+bool Trainer::is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const {
   if (interval.unit == recipe::Interval::Unit::kSecond) return seconds_since >= static_cast<double>(interval.count);
   const int64_t steps = interval.in_steps(parts_.assembly.workload.step).value_or(0);
-  return steps > 0 && state_.step % steps == 0;
+  return steps > 0 && step % steps == 0;
 }
 
 bool Trainer::training_is_over() const {

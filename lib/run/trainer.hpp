@@ -49,9 +49,10 @@ class Trainer {
  private:
   void take_step();
   void report_training();
+  void report_layers();
   void evaluate();
   void save();
-  bool is_due(const recipe::Interval& interval, double seconds_since) const;
+  bool is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const;
   bool training_is_over() const;
   double epoch() const;
 
@@ -62,7 +63,7 @@ class Trainer {
   std::optional<int64_t> saved_step_;
   double save_s_ = 0;  ///< the last save
   StepResult last_;
-  Stopwatch since_report_, since_save_, since_evaluation_;
+  Stopwatch since_report_, since_layers_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
 };
 
