@@ -21,9 +21,12 @@ struct OpenedModel {
   models::LanguageModel& model() const { return task->language_model(); }
 };
 
+/// Where an opened model computes.
+enum class UseDevice { kCpu, kOfRecipe };
+
 /// Opens `which` ("best", "last", "step-N") of a run directory, or a checkpoint. No data are read but the tokenizer.
 ///   throws    CheckpointError; UserError when it is no language model; DataError when the tokenizer is missing
 OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const recipe::LoadOptions& load);
+                                const recipe::LoadOptions& load, UseDevice device = UseDevice::kCpu);
 
 }  // namespace sst::run
