@@ -112,10 +112,7 @@ Action add_eval(CLI::App& command) {
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   command.add_option("--require", options->requirements, "exit 10 unless it holds, such as 'test/f1>=0.8'")
       ->type_name("CONDITION");
-  command
-      .add_option("--choices", options->choices,
-                  "a multiple-choice file of llm.c (HellaSwag, MMLU): accuracy of a language model, "
-                  "by the completions' summed log-probabilities and by their means")
+  command.add_option("--choices", options->choices, "accuracy on a multiple-choice file of llm.c (HellaSwag, MMLU)")
       ->type_name("FILE");
   command.allow_extras();
   examples(command,
