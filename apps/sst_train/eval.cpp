@@ -4,13 +4,17 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/clock.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
-#include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
 #include "run/assembly.hpp"
 #include "run/checkpoint_store.hpp"
+#include "run/open_model.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/snapshot.hpp"
+#include "run/terminal.hpp"
+#include "tasks/multiple_choice.hpp"
 #include "tasks/registry.hpp"
 #include "verb.hpp"
 
@@ -43,11 +47,66 @@ struct Requirement {
   }
 };
 
+using Results = std::map<std::string, double>;
+
+/// Every split that was asked for, with the data that the recipe names.
+Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::LoadOptions& load,
+                        std::vector<std::string> splits, const std::string& weights) {
+  const auto contents = run::load_checkpoint(checkpoint);
+  recipe::Diagnostics diagnostics;
+  const auto recipe = recipe::load_text(contents.recipe_yaml, (checkpoint / "recipe.yaml").string(), load,
+                                        run::recipe_schema(), diagnostics);
+  diagnostics.throw_if_errors();
+  auto assembly = run::assemble(recipe);
+  run::restore_weights(contents, assembly);
+  assembly.task->model().eval();
+  std::optional<nn::Substitution> averaged;
+  if (weights != "trained")
+    averaged.emplace(assembly.task->model(),
+                     run::averaged_tensors(contents.averages, weights, assembly.task->lorentz_parameters()));
+  if (splits.empty()) splits = {assembly.task->has_test() ? "test" : "valid"};
+  Results results;
+  for (const std::string& split : splits) {
+    if (split != "valid" && split != "test") throw UserError("there is no split '" + split + "'", "use valid or test");
+    for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)))
+      results[split + "/" + name] = value;
+  }
+  return results;
+}
+
+/// The questions of an llm.c file; of the recipe nothing is read but model and tokenizer.
+Results evaluate_choice_file(const std::filesystem::path& checkpoint, const recipe::LoadOptions& load,
+                             const std::string& file, const std::string& weights, bool is_quiet) {
+  const auto examples = text::read_choice_file(file);
+  const auto opened = run::open_language_model(checkpoint, "", weights, load, run::UseDevice::kOfRecipe);
+  const auto& tokenizer = opened.task->tokenizer();
+  tasks::require_choices_fit(examples, tokenizer, file);
+  const bool is_terminal = run::stderr_screen().is_terminal;
+  const double every_s = is_terminal ? 0.25 : 10;  // a line redrawn, or a line from time to time
+  Stopwatch since_shown;
+  const auto show = [&](const tasks::ChoiceResult& result) {
+    const bool is_last = result.examples == static_cast<int64_t>(examples.size());
+    if (is_quiet || (since_shown.seconds() < every_s && !(is_terminal && is_last))) return;
+    since_shown.restart();
+    fmt::print(stderr, "{}choices {}/{}  accuracy {:.4f}  by length {:.4f}{}", is_terminal ? "\r" : "", result.examples,
+               examples.size(), result.accuracy(), result.accuracy_normalised(),
+               is_terminal && !is_last ? "\x1b[K" : "\n");
+  };
+  const auto result = tasks::evaluate_choices(opened.task->language_model(), examples, tokenizer.separator(), opened.pass, show);
+  if (result.shortened > 0 && !is_quiet)
+    log::warning("{} of {} contexts were longer than the model's {} positions and lost their start", result.shortened,
+                 result.examples, opened.task->language_model().config().max_positions);
+  return {{"choices/accuracy", result.accuracy()},
+          {"choices/accuracy_norm", result.accuracy_normalised()},
+          {"choices/examples", static_cast<double>(result.examples)},
+          {"choices/shortened", static_cast<double>(result.shortened)}};
+}
+
 }  // namespace
 
 Action add_eval(CLI::App& command) {
   struct Options {
-    std::string path, which = "best", weights = "trained";
+    std::string path, which = "best", weights = "trained", choices;
     std::vector<std::string> splits, requirements;
   };
   const auto options = std::make_shared<Options>();
@@ -59,34 +118,21 @@ Action add_eval(CLI::App& command) {
   add_weights_option(command, options->weights);
   command.add_option("--require", options->requirements, "exit 10 unless it holds, such as 'test/f1>=0.8'")
       ->type_name("CONDITION");
+  command.add_option("--choices", options->choices, "accuracy on a multiple-choice file of llm.c (HellaSwag, MMLU)")
+      ->type_name("FILE");
   command.allow_extras();
-  examples(command, "  sst-train eval runs/cora_nc/3fa9c1d2-s1 --split test --require 'test/f1>=0.75'");
+  examples(command,
+           "  sst-train eval runs/cora_nc/3fa9c1d2-s1 --split test --require 'test/f1>=0.75'\n"
+           "  sst-train eval runs/gpt2_124m/3fa9c1d2-s1 --choices hellaswag_val.bin");
   return [options, &command](const CommonFlags& common) {
     std::vector<Requirement> requirements(options->requirements.begin(), options->requirements.end());
     const auto folder = run::find_checkpoint(options->path, options->which);
-    const auto contents = run::load_checkpoint(folder);
-    recipe::Diagnostics diagnostics;
-    const auto recipe = recipe::load_text(contents.recipe_yaml, (folder / "recipe.yaml").string(),
-                                          {.overrides = command.remaining(), .builtin = builtin_lookup()},
-                                          run::recipe_schema(), diagnostics);
-    diagnostics.throw_if_errors();
-    auto assembly = run::assemble(recipe);
-    run::restore_weights(contents, assembly);
-    assembly.task->model().eval();
-    std::optional<nn::Substitution> averaged;
-    if (options->weights != "trained")
-      averaged.emplace(assembly.task->model(),
-                       run::averaged_tensors(contents.averages, options->weights, assembly.task->lorentz_parameters()));
-
-    if (options->splits.empty()) options->splits = {assembly.task->has_test() ? "test" : "valid"};
-    std::map<std::string, double> results;
-    for (const std::string& split : options->splits) {
-      if (split != "valid" && split != "test")
-        throw UserError("there is no split '" + split + "'", "use valid or test");
-      for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)))
-        results[split + "/" + name] = value;
-    }
-    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", contents.step}};
+    const recipe::LoadOptions load{.overrides = command.remaining(), .builtin = builtin_lookup()};
+    Results results;
+    if (!options->choices.empty()) results = evaluate_choice_file(folder, load, options->choices, options->weights, common.quiet);
+    if (options->choices.empty() || !options->splits.empty())
+      results.merge(evaluate_splits(folder, load, options->splits, options->weights));
+    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", run::read_checkpoint_note(folder).step}};
     for (const auto& [name, value] : results) {
       json["results"][name] = value;
       if (!common.json) fmt::print("{}\t{:.6g}\n", name, value);
@@ -95,7 +141,8 @@ Action add_eval(CLI::App& command) {
     for (const Requirement& requirement : requirements) {
       const auto found = results.find(requirement.metric);
       if (found == results.end())
-        throw UserError("--require names '" + requirement.metric + "', which was not computed", "add --split");
+        throw UserError("--require names '" + requirement.metric + "', which was not computed",
+                        "add --split or --choices");
       if (!requirement.holds(found->second))
         throw Error(ExitCode::kRequirement, fmt::format("{} is {:.6g}, so '{}' does not hold", requirement.metric,
                                                         found->second, requirement.text));

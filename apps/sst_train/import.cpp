@@ -3,9 +3,10 @@
 #include <filesystem>
 
 #include "core/version.hpp"
+#include "data/language_data.hpp"
 #include "models/hf_folder.hpp"
-#include "models/registry.hpp"
 #include "recipe/load.hpp"
+#include "recipe/options_yaml.hpp"
 #include "run/checkpoint.hpp"
 #include "run/recipe_schema.hpp"
 #include "verb.hpp"
@@ -20,32 +21,17 @@ namespace fs = std::filesystem;
 std::string recipe_text(const models::HfModel& model, const fs::path& folder) {
   const auto& config = model.config;
   const bool is_spm = fs::exists(folder / "tokenizer.model");
-  std::string text = fmt::format(
-      "recipe_version: 1\nname: imported\ntask: language_modeling\n"
-      "data: {{format: text, train: [none.txt], seq_len: {}}}\n"
-      "tokenizer: {{type: {}, model: \"{}\"}}\n"
-      "method: {{name: full}}\noptim: {{name: adamw, lr: 1e-5}}\n"
-      "train: {{max_steps: 1, global_batch_tokens: {}}}\n",
-      config.max_positions, is_spm ? "sentencepiece" : "gpt2_bpe",
-      fs::absolute(is_spm ? folder / "tokenizer.model" : folder).lexically_normal().string(), config.max_positions);
-  text += "model:\n";
-  const auto line = [&](const char* key, const auto& value) { text += fmt::format("  {}: {}\n", key, value); };
-  line("family", config.family);
-  line("vocab_size", config.vocab_size);
-  line("hidden_size", config.hidden_size);
-  line("ffn_size", config.ffn_size);
-  line("num_layers", config.num_layers);
-  line("num_heads", config.num_heads);
-  if (config.num_kv_heads != config.num_heads) line("num_kv_heads", config.num_kv_heads);
-  if (config.embedding_size != config.hidden_size) line("embedding_size", config.embedding_size);
-  line("max_positions", config.max_positions);
-  if (config.family == "llama") line("rope_theta", config.rope_theta);
-  line("norm_eps", config.norm_eps);
-  line("activation", config.activation);
-  if (config.family == "opt") line("norm", config.norm);
-  line("tie_embeddings", config.tie_embeddings ? "decoder" : "none");
-  line("bias", config.bias ? "true" : "false");
-  return text;
+  const fs::path tokenizer = fs::absolute(is_spm ? folder / "tokenizer.model" : folder).lexically_normal();
+  text::TokenizerOptions pieces;
+  pieces.type = is_spm ? "sentencepiece" : "gpt2_bpe";
+  pieces.model = recipe::Path{tokenizer.string()};
+  const data::LanguageDataOptions data{
+      .format = "text", .train = {{recipe::Path{"none.txt"}}}, .seq_len = config.max_positions};
+  return "recipe_version: 1\nname: imported\ntask: language_modeling\n"
+         "method: {name: full}\noptim: {name: adamw, lr: 1e-5}\n" +
+         fmt::format("train: {{max_steps: 1, global_batch_tokens: {}}}\n", config.max_positions) +
+         "data: " + recipe::section_yaml(data) + "\ntokenizer: " + recipe::section_yaml(pieces) +
+         "\nmodel: " + recipe::section_yaml(models::to_options(config)) + "\n";
 }
 
 }  // namespace
@@ -69,8 +55,10 @@ Action add_import(CLI::App& command) {
       throw UserError("'" + options->out + "' is there already", "name a new folder with --out");
     const auto model = models::import_hf(options->folder);
     recipe::Diagnostics diagnostics;
-    const auto recipe = recipe::load_text(recipe_text(model, options->folder), options->folder,
-                                          {.builtin = builtin_lookup()}, run::recipe_schema(), diagnostics);
+    const auto recipe = recipe::load_text(
+        recipe_text(model, options->folder), options->folder,
+        {.overrides = {fmt::format("model.vocab_size={}", model.config.vocab_size)}, .builtin = builtin_lookup()},
+        run::recipe_schema(), diagnostics);
     diagnostics.throw_if_errors();
     run::CheckpointContents contents;
     for (const auto& [name, tensor] : model.tensors) contents.model[name] = tensor.to(torch::kFloat32);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <string_view>
 #include <utility>
 
 #include "core/error.hpp"
@@ -51,6 +52,7 @@ std::vector<text::TokenFile> token_files(const recipe::OneOrMany<recipe::Path>& 
   return files;
 }
 
+/// Training leaves out what fills no sequence; a measurement is one of the whole text.
 TokenDataset dataset(const char* name, std::vector<text::TokenFile> files, const LanguageDataOptions& options,
                      const text::Tokenizer& tokenizer) {
   return {text::TokenStream(std::move(files)),
@@ -58,6 +60,7 @@ TokenDataset dataset(const char* name, std::vector<text::TokenFile> files, const
            .seq_len = options.seq_len,
            .packing = options.packing == "document" ? Packing::kDocument : Packing::kContiguous,
            .shuffle = options.shuffle,
+           .keep_rest = std::string_view(name) == "valid",
            .vocabulary = tokenizer.size(),
            .separator = tokenizer.separator()}};
 }
@@ -181,6 +184,7 @@ LanguageData load_language_data(const LanguageDataOptions& options, const fs::pa
   if (manifest.valid.tokens > 0) {
     data.valid = dataset("valid", shard_files(folder, manifest.valid, manifest.type), options, tokenizer);
     data.valid_text_bytes = manifest.valid.bytes;
+    data.valid_text_words = manifest.valid.words;
   }
   return data;
 }

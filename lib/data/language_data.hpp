@@ -84,6 +84,8 @@ struct LanguageData {
   std::optional<TokenDataset> valid = {};
   /// Bytes of text behind all valid tokens, for bits per byte; nothing for token files.
   std::optional<int64_t> valid_text_bytes = {};
+  /// Its words, for perplexity per word; nothing for token files and for shards made before words were counted.
+  std::optional<int64_t> valid_text_words = {};
   std::string sha256;  ///< tells other data: of the shards, or the fingerprint of token files
 };
 

@@ -22,7 +22,8 @@ TokenDataset::TokenDataset(text::TokenStream stream, const TokenDatasetOptions& 
     : stream_(std::move(stream)), options_(options) {
   require(options_.seq_len >= 1, "TokenDataset: seq_len must be at least 1");
   if (options_.packing == Packing::kContiguous) {
-    size_ = std::max<int64_t>(0, stream_.size() - 1) / options_.seq_len;
+    const int64_t round_up = options_.keep_rest ? options_.seq_len - 1 : 0;
+    size_ = (std::max<int64_t>(0, stream_.size() - 1) + round_up) / options_.seq_len;
   } else {
     find_documents();
     size_ = static_cast<int64_t>(starts_.size());
@@ -71,9 +72,10 @@ std::vector<int64_t> TokenDataset::samples(uint64_t seed, int64_t first, int64_t
 ///   returns   how many entries were filled
 int64_t TokenDataset::fill_window(int64_t first, std::span<int64_t> window) const {
   if (options_.packing == Packing::kContiguous) {
-    stream_.copy(first, window);
-    check_ids(first, window);
-    return static_cast<int64_t>(window.size());
+    const auto there = window.first(std::min(window.size(), static_cast<size_t>(stream_.size() - first)));
+    stream_.copy(first, there);
+    check_ids(first, there);
+    return static_cast<int64_t>(there.size());
   }
   const int64_t separator = *options_.separator;
   const int64_t from = std::max<int64_t>(0, first);  // −1 stands for the separator thought before the first token
@@ -114,7 +116,7 @@ TokenBatch TokenDataset::batch(std::span<const int64_t> sequences) const {
     std::fill(window.begin() + filled, window.end(), padding);
     std::copy_n(window.begin(), length, input);
     std::copy_n(window.begin() + 1, length, target);
-    std::fill(target + (filled - 1), target + length, kIgnoredTarget);
+    std::fill(target + (filled - 1), target + length, tensor::kNoTarget);
     input += length;
     target += length;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/targets.hpp"
 #include "text/token_stream.hpp"
 
 namespace sst::data {
@@ -18,12 +19,9 @@ enum class Packing {
   kDocument,    ///< each sequence lies in one document; what is left of its length has no target
 };
 
-/// What a target that does not count holds.
-inline constexpr int64_t kIgnoredTarget = -100;
-
 struct TokenBatch {
   torch::Tensor inputs;   ///< int64 [B, T]
-  torch::Tensor targets;  ///< int64 [B, T], the token after each input; kIgnoredTarget beyond the end of a document
+  torch::Tensor targets;  ///< int64 [B, T], the token after each input; tensor::kNoTarget beyond the end of a document
 };
 
 struct TokenDatasetOptions {
@@ -31,6 +29,7 @@ struct TokenDatasetOptions {
   int64_t seq_len = 0;         ///< T
   Packing packing = Packing::kContiguous;
   bool shuffle = true;
+  bool keep_rest = false;            ///< kContiguous: one last, shorter sequence for the tokens that are left
   int64_t vocabulary = 0;            ///< ids must be below it
   std::optional<int32_t> separator;  ///< between documents; kDocument needs it
 };
@@ -43,9 +42,8 @@ class TokenDataset {
   ///   throws    DataError when the files hold too few tokens for one sequence; UserError when kDocument has no separator
   TokenDataset(text::TokenStream stream, const TokenDatasetOptions& options);
 
-  int64_t size() const {
-    return size_;
-  }  ///< sequences in an epoch; contiguous: ⌊(tokens − 1) / T⌋, the rest is left out
+  /// Sequences in an epoch; contiguous: ⌊(tokens − 1) / T⌋, the rest is left out unless the options keep it.
+  int64_t size() const { return size_; }
   int64_t tokens() const { return stream_.size(); }
   const TokenDatasetOptions& options() const { return options_; }
   const text::TokenStream& stream() const { return stream_; }

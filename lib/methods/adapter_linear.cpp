@@ -1,5 +1,7 @@
 #include "methods/adapter_linear.hpp"
 
+#include "nn/dropout.hpp"
+
 namespace sst::methods {
 
 AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options, const torch::Tensor& initial_a)
@@ -12,11 +14,19 @@ AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options,
 
 torch::Tensor AdapterLinear::apply(const tensor::Rows& input, const nn::Pass& pass) {
   const tensor::Rows x = nn::in_compute_type(input, pass);
-  const tensor::Rows dropped =
-      pass.training && dropout_ > 0 ? x.dropout(dropout_, pass.dropout_rng(spec().name + ".adapter")) : x;
+  const tensor::Rows dropped = drop(x, pass);
   const torch::Tensor y = nn::affine(x, compute_base_.of(base_, pass), nn::in_compute_type(bias(), pass));
   const torch::Tensor inner = dropped.matmul(nn::in_compute_type(a_, pass).t());                   // [rows, rank]
   return torch::addmm(y, inner, nn::in_compute_type(b_, pass).t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
+}
+
+/// Sequences have masks of their own, so that a step may be cut anywhere; a graph's rows are all there at once.
+tensor::Rows AdapterLinear::drop(const tensor::Rows& x, const nn::Pass& pass) const {
+  if (!pass.training || dropout_ == 0) return x;
+  const std::string layer = spec().name + ".adapter";
+  if (x.is_sparse() || pass.rows_per_sequence == 0) return x.dropout(dropout_, pass.dropout_rng(layer));
+  const torch::Tensor sequences = x.dense().view({-1, pass.rows_per_sequence, x.cols()});
+  return nn::dropout(sequences, dropout_, pass, layer).view({-1, x.cols()});
 }
 
 torch::Tensor AdapterLinear::dense_weight() const {

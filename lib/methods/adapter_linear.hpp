@@ -38,6 +38,8 @@ class AdapterLinear final : public nn::LinearMap {
   torch::Tensor apply(const tensor::Rows& x, const nn::Pass& pass) override;
 
  private:
+  tensor::Rows drop(const tensor::Rows& x, const nn::Pass& pass) const;
+
   double scale_;
   double dropout_;
   torch::Tensor base_, a_, b_;

@@ -36,6 +36,7 @@ class SpectralLinear final : public nn::LinearMap {
 
   torch::Tensor dense_weight() const override;
   void set_dense_weight(const torch::Tensor& weight) override;
+  torch::Tensor singular_values() const override { return sigma_.detach(); }
   std::vector<nn::NamedTensor> active_views() const override;
   std::vector<std::string> low_rank_names() const override;
   std::vector<std::string> decayed_names() const override;

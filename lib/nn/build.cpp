@@ -6,9 +6,20 @@
 
 namespace sst::nn {
 
+torch::Tensor Build::by_scheme(torch::IntArrayRef shape, const std::string& name) const {
+  if (init.kind == InitScheme::Kind::kNormal) return tensor::normal(shape, 0, init.deviation, init_rng(name), tensors);
+  const double bound = std::sqrt(6 / static_cast<double>(shape[0] + shape[1]));
+  return tensor::uniform(shape, -bound, bound, init_rng(name), tensors);
+}
+
+torch::Tensor Build::normal_matrix(torch::IntArrayRef shape, const std::string& name, double deviation) const {
+  return initial_matrix(shape, name, [&](torch::IntArrayRef size, const CounterRng& draws, const auto& options) {
+    return tensor::normal(size, 0, deviation, draws, options);
+  });
+}
+
 std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, double deviation) {
-  spec.initial_weight =
-      tensor::normal({spec.out, spec.in}, 0, deviation, build.init_rng(spec.name + ".weight"), build.tensors);
+  spec.initial_weight = build.normal_matrix({spec.out, spec.in}, spec.name + ".weight", deviation);
   return build.linear(spec);
 }
 

@@ -61,6 +61,7 @@ torch::Tensor dropout(const torch::Tensor& x, double p, const Pass& pass, const 
     return dropout_on_cpu(x, p, pass, layer);
   const int64_t batch = x.size(0);
   const auto drawn = x.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  // Drawn on the CPU wherever x lives: the same bits on every device, for the price of a copy to a GPU.
   std::vector<torch::Tensor> factors;
   for (int64_t row = 0; row < batch; ++row)
     factors.push_back(

@@ -1,12 +1,9 @@
 #include "nn/embedding.hpp"
 
-#include "tensor/random.hpp"
-
 namespace sst::nn {
 
 Embedding::Embedding(const EmbeddingOptions& options, const Build& build, const std::string& name)
-    : Embedding(tensor::normal({options.rows, options.width}, 0, options.init_std, build.init_rng(name + ".weight"),
-                               build.tensors),
+    : Embedding(build.normal_matrix({options.rows, options.width}, name + ".weight", options.init_std),
                 options.padding_row) {}
 
 Embedding::Embedding(const torch::Tensor& initial, std::optional<int64_t> padding_row)

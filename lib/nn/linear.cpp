@@ -1,5 +1,6 @@
 #include "nn/linear.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.hpp"
@@ -29,7 +30,10 @@ torch::Tensor LinearMap::forward(const torch::Tensor& x, const Pass& pass) {
   if (x.dim() == 2) return forward(tensor::Rows(x), pass);
   std::vector<int64_t> shape = x.sizes().vec();
   require(!shape.empty(), "linear map '" + spec_.name + "' was given a scalar");
-  const torch::Tensor y = forward(tensor::Rows(x.reshape({-1, shape.back()})), pass);  // [rows, out]
+  const torch::Tensor rows = x.reshape({-1, shape.back()});
+  Pass mine = pass;
+  if (x.dim() > 2) mine.rows_per_sequence = rows.size(0) / std::max<int64_t>(1, shape.front());
+  const torch::Tensor y = forward(tensor::Rows(rows), mine);  // [rows, out]
   shape.back() = spec_.out;
   return y.view(shape);
 }

@@ -39,7 +39,7 @@ class LinearMap : public torch::nn::Module {
   /// Registers `bias`, zero, in the type and on the device of the initial weight, which must be given.
   explicit LinearMap(const LinearSpec& spec);
 
-  /// x [..., in] → [..., out].
+  /// x [..., in] → [..., out]; of three dimensions and more, the first tells sequences apart (dropout masks).
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass = {});
   /// x [rows, in] → [rows, out].
   torch::Tensor forward(const tensor::Rows& x, const Pass& pass = {});
@@ -51,6 +51,9 @@ class LinearMap : public torch::nn::Module {
   /// From now on forward() applies `weight` [out, in] in place of what the map holds, which stays as it is; an undefined
   /// tensor ends that. For evaluation: no gradient reaches the map.
   void substitute(torch::Tensor weight) { substitute_ = std::move(weight); }
+
+  /// The singular values that the map itself holds, [k], where that is how it is parametrised; undefined otherwise.
+  virtual torch::Tensor singular_values() const { return {}; }
 
   /// Trained tensors that are views into a registered one (an active block of rows), by local name. They
   /// share the storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take

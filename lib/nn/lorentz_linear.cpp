@@ -117,8 +117,10 @@ LorentzLinear::LorentzLinear(const LorentzLinearOptions& options, const Build& b
     : options_(options), name_(name) {
   const double bound = options.init_bound > 0 ? options.init_bound : 1 / std::sqrt(static_cast<double>(options.out));
   torch::Tensor initial =
-      tensor::uniform({options.out, options.in}, -bound, bound, build.init_rng(name + ".weight.weight"),
-                      build.tensors);  // [out, in]
+      build.initial_matrix({options.out, options.in}, name + ".weight.weight",
+                           [&](torch::IntArrayRef shape, const CounterRng& draws, const torch::TensorOptions& tensors) {
+                             return tensor::uniform(shape, -bound, bound, draws, tensors);
+                           });  // [out, in]
   for (int64_t column = 0; column < options.in; column += options.in / options.heads) initial.select(1, column).zero_();
   weight_ = register_module("weight", build.linear({.in = options.in,
                                                     .out = options.out,

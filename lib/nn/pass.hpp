@@ -17,6 +17,8 @@ struct Pass {
   uint64_t seed = 0;
   int64_t step = 0;       ///< 0-based optimizer step
   int64_t first_row = 0;  ///< index, in the step's whole batch, of the first sequence of this micro-batch
+  /// Rows of a linear map's input that are one sequence, where there are any: LinearMap::forward tells its apply().
+  int64_t rows_per_sequence = 0;
 
   /// What the loss will be multiplied by before backward, for losses that make their gradients at once.
   double loss_scale = 1;

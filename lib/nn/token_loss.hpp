@@ -4,10 +4,9 @@
 #include <optional>
 
 #include "nn/loss.hpp"
+#include "tensor/targets.hpp"
 
 namespace sst::nn {
-
-constexpr int64_t kNoTarget = -100;  ///< a position that predicts nothing
 
 struct TokenLossOptions {
   std::optional<torch::ScalarType> compute = {};  ///< type of the products; not given: that of the weight
@@ -31,7 +30,7 @@ struct TokenLoss : LossSum {
 /// The logits exist a block of rows at a time, in the type of the product; softmax and sum are float32 (float64 for
 /// float64). The gradients of `hidden`, `weight` and `bias` are made on the way, so the output layer is multiplied three
 /// times as anywhere else and nothing of size [rows, vocabulary] is kept.
-///   hidden    [rows, dim]           weight   [vocabulary, dim], masters      targets  int64 [rows], kNoTarget skips
+///   hidden    [rows, dim]           weight   [vocabulary, dim], masters      targets  int64 [rows], tensor::kNoTarget skips
 ///   bias      [vocabulary] or undefined
 TokenLoss token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, const torch::Tensor& bias,
                      const torch::Tensor& targets, const TokenLossOptions& options = {});

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "recipe/interpolate.hpp"
+#include "recipe/options_yaml.hpp"
 #include "recipe/recipe.hpp"
 
 namespace sst::recipe {
@@ -92,6 +93,8 @@ std::string to_text(const std::vector<Setting>& settings, const Comment& comment
 }
 
 }  // namespace
+
+std::string to_recipe_yaml(const Node& mapping) { return to_flow_yaml(escaped(mapping)); }
 
 std::string Recipe::to_yaml() const {
   return to_text(settings_, [](const Setting&) { return std::string(); });

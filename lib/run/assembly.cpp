@@ -15,20 +15,6 @@
 namespace sst::run {
 namespace {
 
-torch::Device resolve_device(const std::string& name) {
-  if (name == "cpu") return torch::kCPU;
-  const bool available = torch::cuda::is_available();
-  if (name == "auto") return available ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
-  const torch::Device device(name);
-  if (!available)
-    throw UserError("runtime.device is '" + name + "', but no CUDA device was found",
-                    "use runtime.device=cpu, or run `sst-train doctor`");
-  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count()))
-    throw UserError("runtime.device is '" + name + "', but there are " + std::to_string(torch::cuda::device_count()) +
-                    " CUDA devices");
-  return device.has_index() ? device : torch::Device(torch::kCUDA, 0);
-}
-
 /// Local names that `names(map)` gives, prefixed with the path of the linear map they belong to.
 template <class Names>
 std::set<std::string> names_in_linear_maps(torch::nn::Module& model, const Names& names) {
@@ -51,6 +37,27 @@ bool is_matrix(const std::string& name, const torch::Tensor& tensor, const std::
                const std::set<std::string>& map_prefixes) {
   const bool inside_a_map = map_prefixes.count(name.substr(0, name.rfind('.') + 1)) > 0;
   return inside_a_map ? decayed_by_maps.count(name) > 0 : tensor.dim() >= 2;
+}
+
+/// `runtime.attention`, for every attention of this process.
+void choose_attention(const Assembly& assembly) {
+  const std::string& word = assembly.runtime.attention;
+  const auto compute = assembly.precision.compute_type().value_or(assembly.precision.dtype());
+  if (word == "flash" && assembly.device.is_cuda() && compute != torch::kBFloat16)
+    throw UserError("runtime.attention is flash, but its kernel on a GPU computes in bfloat16 only",
+                    "use precision=bf16_mixed, or runtime.attention=auto");
+  auto& context = at::globalContext();
+  context.setSDPUseFlash(word != "math");
+  context.setSDPUseMath(word != "flash");
+  context.setSDPUseMemEfficient(word == "auto");
+  context.setSDPUseCuDNN(word == "auto");
+}
+
+nn::InitScheme init_scheme(const recipe::Recipe& recipe) {
+  using Kind = nn::InitScheme::Kind;
+  const auto word = recipe.read<InitOptions>("init").scheme;
+  if (word == "normal") return {.kind = Kind::kNormal, .deviation = recipe.read<NormalInitOptions>("init").std};
+  return {.kind = word == "xavier_uniform" ? Kind::kXavierUniform : Kind::kDefault};
 }
 
 void add_parameters(Assembly& assembly) {
@@ -82,6 +89,20 @@ int64_t last_step(const TrainOptions& train, const recipe::StepUnits& step) {
 
 }  // namespace
 
+torch::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  const bool available = torch::cuda::is_available();
+  if (name == "auto") return available ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  const torch::Device device(name);
+  if (!available)
+    throw UserError("runtime.device is '" + name + "', but no CUDA device was found",
+                    "use runtime.device=cpu, or run `sst-train doctor`");
+  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count()))
+    throw UserError("runtime.device is '" + name + "', but there are " + std::to_string(torch::cuda::device_count()) +
+                    " CUDA devices");
+  return device.has_index() ? device : torch::Device(torch::kCUDA, 0);
+}
+
 Assembly assemble(const recipe::Recipe& recipe) {
   Assembly assembly;
   assembly.run = recipe.read<RunOptions>("");
@@ -95,6 +116,8 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.device = resolve_device(assembly.runtime.device);
   if (assembly.device.is_cuda())
     at::globalContext().setFloat32MatmulPrecision(assembly.precision.compute == "tf32" ? "high" : "highest");
+
+  choose_attention(assembly);
 
   assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
   assembly.workload = assembly.task->workload();
@@ -110,7 +133,8 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                        .euclidean = assembly.workload.euclidean});
   assembly.task->build({.linear = [&](const nn::LinearSpec& spec) { return assembly.method->make_linear(spec); },
                         .seed = seed,
-                        .tensors = torch::TensorOptions(assembly.precision.dtype()).device(assembly.device)});
+                        .tensors = torch::TensorOptions(assembly.precision.dtype()).device(assembly.device),
+                        .init = init_scheme(recipe)});
 
   assembly.optimizer =
       std::make_unique<optim::Optimizer>(optim::make_rule(assembly.optim), assembly.optim.weight_decay);

@@ -116,6 +116,17 @@ void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::ve
                       "the model has " + join(names, ", "));
 }
 
+void check_attention(const Recipe& recipe, Diagnostics& diagnostics) {
+  const std::string dropout = "model.attention_dropout";
+  if (!recipe.sound("runtime") || !recipe.sound("model") || !recipe.has(dropout)) return;
+  if (recipe.text("runtime.attention") == "flash" && recipe.value<double>(dropout) > 0)
+    diagnostics.error(
+        "E-attention", recipe.place("runtime.attention"),
+        "'runtime.attention' is flash, but with 'model.attention_dropout' the weights are spelt out: a fused "
+        "kernel would draw its mask from a generator that no checkpoint knows",
+        "use runtime.attention: auto, or model.attention_dropout: 0");
+}
+
 /// A note, since the next machine may have what this one lacks.
 void check_machine(const Recipe& recipe, Diagnostics& diagnostics) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -132,10 +143,12 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("task") || !recipe.sound("method.name")) return;  // nothing else has a meaning yet
   const auto& task = tasks::registry().at(recipe.text("task"));
   check_stop_condition(recipe, diagnostics, task);
-  for (const char* key : {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every"})
+  for (const char* key :
+       {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every", "logging.per_layer"})
     if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
+  check_attention(recipe, diagnostics);
   check_machine(recipe, diagnostics);
   check_targets(recipe, diagnostics, task.check(recipe, diagnostics));
 }

@@ -73,6 +73,11 @@ void cut_back(const fs::path& path, int64_t step, size_t head, StepOf step_of) {
 std::string csv_cell(const MetricValue& value) {
   if (const auto* number = std::get_if<double>(&value)) return Json(*number).dump();  // null where not finite
   if (const auto* count = std::get_if<int64_t>(&value)) return std::to_string(*count);
+  if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+    std::string cells;
+    for (const double number : *list) cells += (cells.empty() ? "" : " ") + Json(number).dump();
+    return cells;
+  }
   std::string quoted = "\"";
   for (const char c : std::get<std::string>(value)) {
     if (c == '"') quoted += '"';

@@ -15,10 +15,11 @@ namespace sst::run {
 class EventFile;
 
 /// One measured thing under its name: {"train/loss", 4.213}, {"event", "method_round"}.
-using MetricValue = std::variant<double, int64_t, std::string>;
+using MetricValue = std::variant<double, int64_t, std::string, std::vector<double>>;
 using MetricFields = std::vector<std::pair<std::string, MetricValue>>;
 
 /// One line of metrics.jsonl, newline included: {"v":1,"time":…,"kind":…,"step":…, fields in their order}.
+/// Lists are arrays, in metrics.csv their numbers with spaces between; TensorBoard gets none.
 /// JSON has no NaN: a value that is not finite is null, and its key is listed in "nonfinite".
 std::string metric_line(std::string_view time, std::string_view kind, int64_t step, const MetricFields& fields);
 
@@ -48,6 +49,8 @@ class Journal {
   void train(int64_t step, const MetricFields& fields) { record("train", step, fields); }
   /// Names carry their split: "valid/f1".
   void eval(int64_t step, const MetricFields& fields) { record("eval", step, fields); }
+  /// What `logging.per_layer` measures: "layer/NAME/weight_norm".
+  void layers(int64_t step, const MetricFields& fields) { record("layers", step, fields); }
   /// "method_round", "saved", "resumed", …
   void event(int64_t step, const std::string& event, MetricFields fields = {});
 

@@ -1,5 +1,6 @@
 #include "run/open_model.hpp"
 
+#include "run/assembly.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/precision.hpp"
 #include "run/snapshot.hpp"
@@ -10,7 +11,8 @@ namespace {
 
 template <class TaskType, class TaskRecipe>
 OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path& run_or_checkpoint,
-                            const std::string& which, const std::string& weights, const recipe::LoadOptions& load) {
+                            const std::string& which, const std::string& weights, const recipe::LoadOptions& load,
+                            UseDevice device) {
   const auto folder = find_checkpoint(run_or_checkpoint, which);
   const auto trained = trained_tensors(folder, load, weights);
   const auto& recipe = trained.recipe;
@@ -22,7 +24,10 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
                               .recipe = recipe,
                               .pass = {.compute = precision.compute_type()},
                               .task = std::make_unique<TaskType>(TaskRecipe::from(recipe))};
-  opened.task->build({.tensors = precision.dtype()});
+  const torch::Device place = device == UseDevice::kOfRecipe
+                                  ? resolve_device(recipe.value<std::string>("runtime.device"))
+                                  : torch::Device(torch::kCPU);
+  opened.task->build({.tensors = torch::TensorOptions(precision.dtype()).device(place)});
   nn::load_dense_tensors(opened.task->model(), trained.tensors);
   opened.task->model().eval();
   return opened;
@@ -31,14 +36,16 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
 }  // namespace
 
 OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const std::string& weights, const recipe::LoadOptions& load) {
+                                const std::string& weights, const recipe::LoadOptions& load, UseDevice device) {
   return opened<tasks::LanguageModeling, tasks::LanguageRecipe>("language_modeling", run_or_checkpoint, which, weights,
-                                                                load);
+                                                                load, device);
 }
 
 OpenedTranslation open_translation_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                         const std::string& weights, const recipe::LoadOptions& load) {
-  return opened<tasks::Translation, tasks::TranslationRecipe>("translation", run_or_checkpoint, which, weights, load);
+                                         const std::string& weights, const recipe::LoadOptions& load,
+                                         UseDevice device) {
+  return opened<tasks::Translation, tasks::TranslationRecipe>("translation", run_or_checkpoint, which, weights, load,
+                                                              device);
 }
 
 }  // namespace sst::run

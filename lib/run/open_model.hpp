@@ -24,14 +24,19 @@ struct OpenedTask {
 using OpenedModel = OpenedTask<tasks::LanguageModeling>;
 using OpenedTranslation = OpenedTask<tasks::Translation>;
 
+/// Where an opened model computes.
+enum class UseDevice { kCpu, kOfRecipe };
+
 /// Opens `which` ("best", "last", "step-N") of a run directory, or a checkpoint, with its trained weights or with the
 /// average called `weights` ("ema", "ema_0.999"). No data are read but the tokenizer.
 ///   throws    CheckpointError; UserError when it is no language model; DataError when the tokenizer is missing
 OpenedModel open_language_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                const std::string& weights, const recipe::LoadOptions& load);
+                                const std::string& weights, const recipe::LoadOptions& load,
+                                UseDevice device = UseDevice::kCpu);
 
 /// The same for a translation model.
 OpenedTranslation open_translation_model(const std::filesystem::path& run_or_checkpoint, const std::string& which,
-                                         const std::string& weights, const recipe::LoadOptions& load);
+                                         const std::string& weights, const recipe::LoadOptions& load,
+                                         UseDevice device = UseDevice::kCpu);
 
 }  // namespace sst::run

@@ -37,11 +37,26 @@ struct RunOptions {
 /// `init`: other weights than the model's own initial ones.
 struct InitOptions {
   std::optional<recipe::Path> from;
+  std::string scheme = "default";
 
   template <class Field>
   void describe(Field& field) {
-    field(from, "from", recipe::anything(),
+    using namespace recipe;
+    field(from, "from", anything(),
           "run directory or checkpoint to start from; its matrices become the initial ones of any method");
+    field(scheme, "scheme", one_of({"default", "xavier_uniform", "normal"}),
+          "what the matrices of linear maps and embeddings are drawn from; default: the model's own way; the other two "
+          "are the same for all of them, without GPT-2's smaller start of the maps that end a block");
+  }
+};
+
+/// `init` of scheme normal.
+struct NormalInitOptions {
+  double std = 0.02;
+
+  template <class Field>
+  void describe(Field& field) {
+    field(std, "std", recipe::positive(), "standard deviation of the initial matrices");
   }
 };
 
@@ -132,6 +147,7 @@ struct CheckpointOptions {
 /// `logging`.
 struct LoggingOptions {
   recipe::Interval every = recipe::Interval::steps(50);
+  recipe::Interval per_layer = recipe::Interval::off();
   bool jsonl = true;
   bool csv = false;
   bool tensorboard = true;
@@ -140,6 +156,9 @@ struct LoggingOptions {
   void describe(Field& field) {
     using namespace recipe;
     field(every, "every", anything(), "interval between training lines");
+    field(per_layer, "per_layer", anything(),
+          "interval between measurements of every layer: norms of weights and gradients, singular values; costs one "
+          "decomposition for each linear map");
     field(jsonl, "jsonl", anything(), "write metrics.jsonl; the report's curves come from it");
     field(csv, "csv", anything(), "write metrics.csv");
     field(tensorboard, "tensorboard", anything(), "write TensorBoard events");
@@ -151,6 +170,7 @@ struct RuntimeOptions {
   std::string device = "auto";
   int64_t threads = 0;
   bool deterministic = true;
+  std::string attention = "auto";
 
   template <class Field>
   void describe(Field& field) {
@@ -158,6 +178,10 @@ struct RuntimeOptions {
     field(device, "device", one_of({"auto", "cpu", "cuda", "cuda:N"}), "where tensors live");
     field(threads, "threads", at_least(0), "CPU threads; 0: automatic");
     field(deterministic, "deterministic", anything(), "same bits on every run");
+    field(attention, "attention", one_of({"auto", "flash", "math"}),
+          "how attention is computed: flash: the fused kernel or an error where there is none; math: products and "
+          "softmax "
+          "spelt out; auto: the fastest that this device and these types have; differs by rounding only");
   }
 };
 

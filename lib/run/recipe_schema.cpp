@@ -25,6 +25,7 @@ recipe::Schema make_schema() {
   recipe::Schema schema;
   schema.describe<RunOptions>("");
   schema.describe<InitOptions>("init");
+  schema.describe<NormalInitOptions>("init", recipe::only_when("init.scheme", {"normal"}));
   describe_precision(schema);
   for (const auto& [name, task] : tasks::registry().entries()) task.describe(schema, name);
   schema.describe<MethodChoice>("method");

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+#include <string_view>
 
 #include "core/text.hpp"
 #include "run/metric_words.hpp"
@@ -64,6 +68,51 @@ void add_row(Chart& chart, const Table& table, const TableCell& cell, size_t row
     chart.lines.push_back({row_name(table, row), thinned(mean_curve(finished), kPointsOfASeed), color, false});
 }
 
+/// What the page of one run shows of `logging.per_layer`.
+constexpr std::array<std::pair<const char*, const char*>, 3> kLayerCharts = {
+    {{"weight_norm", "Weight norm"}, {"grad_norm", "Gradient norm"}, {"effective_rank", "Effective rank"}}};
+
+/// "layer/model.layers.3.fc1/weight_norm" → "model.layers.3.fc1".
+std::string layer_of(const std::string& curve, const std::string& measure) {
+  constexpr std::string_view kPrefix = "layer/";
+  if (!starts_with(curve, kPrefix) || !ends_with(curve, "/" + measure)) return {};
+  return curve.substr(kPrefix.size(), curve.size() - kPrefix.size() - measure.size() - 1);
+}
+
+/// The name without the numbers of blocks: layers of one kind share a colour.
+std::string kind_of(const std::string& layer) {
+  std::string kind;
+  for (const auto& part : split(layer, '.'))
+    if (part.find_first_not_of("0123456789") != std::string::npos) kind += (kind.empty() ? "" : ".") + part;
+  return kind;
+}
+
+/// One line for each linear map, a colour for each kind; nothing where layers were not measured.
+std::optional<Figure> layer_figure(const RunRecord& run) {
+  Figure figure;
+  figure.heading = "Layers";
+  std::vector<std::string> kinds;
+  for (const auto& [name, curve] : run.curves)
+    if (const auto layer = layer_of(name, "effective_rank"); !layer.empty())
+      if (const auto kind = kind_of(layer); std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+        kinds.push_back(kind);
+  if (kinds.empty()) return std::nullopt;
+  const auto color_of = [&](const std::string& kind) {
+    return static_cast<int>(std::find(kinds.begin(), kinds.end(), kind) - kinds.begin()) % kPaletteSize;
+  };
+  for (const auto& [measure, title] : kLayerCharts) {
+    Chart chart = chart_of(fmt::format("layers-{}", measure), std::string("layer/") + measure);
+    chart.title = title;
+    chart.y_label = std::string(1, static_cast<char>(std::tolower(*title))) + (title + 1);
+    for (const auto& [name, curve] : run.curves)
+      if (const auto layer = layer_of(name, measure); run.curves.count("layer/" + layer + "/effective_rank") > 0)
+        chart.lines.push_back({"", thinned(curve, kPointsOfASeed), color_of(kind_of(layer)), false});
+    figure.charts.push_back(std::move(chart));
+  }
+  for (const auto& kind : kinds) figure.legend.emplace_back(kind, color_of(kind));
+  return figure;
+}
+
 }  // namespace
 
 std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric) {
@@ -92,8 +141,10 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
     chart.lines = {line(name, starts_with(name, "valid/") ? 1 : 2, "")};
     add(std::move(chart));
   }
-  if (figure.charts.empty()) return {};
-  return {figure};
+  std::vector<Figure> figures;
+  if (!figure.charts.empty()) figures.push_back(std::move(figure));
+  if (auto layers = layer_figure(run)) figures.push_back(std::move(*layers));
+  return figures;
 }
 
 std::vector<Figure> table_figures(const Table& table) {

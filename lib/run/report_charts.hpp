@@ -16,8 +16,8 @@ struct Figure {
   std::vector<Chart> charts = {};
 };
 
-/// Loss of training and validation, the validation metric, learning rate, gradient norm: those that were
-/// recorded.
+/// Loss of training and validation, the validation metric, learning rate, gradient norm; and a line for each linear map
+/// where `logging.per_layer` measured them. Those that were recorded.
 std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric);
 
 /// Per column of the table: training loss, validation loss and metric, a colour per row; seeds thin, the mean

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "run/layer_statistics.hpp"
 #include "run/memory.hpp"
 
 namespace sst::run {
@@ -41,9 +42,10 @@ Trainer::End Trainer::run() {
     parts_.each_step(watch.seconds() + save_s_);
 
     if (went_on) {
-      if (is_due(assembly.logging.every, since_report_.seconds())) report_training();
-      if (is_due(assembly.eval.every, since_evaluation_.seconds())) evaluate();
-      const bool periodic = is_due(assembly.checkpoint.every, since_save_.seconds());
+      if (is_due(assembly.logging.every, since_report_.seconds(), state_.step)) report_training();
+      if (!last_.gradient_norms.empty()) report_layers();
+      if (is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step)) evaluate();
+      const bool periodic = is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step);
       if (periodic || parts_.save_requested()) save(periodic);
     }
     if (parts_.stop_requested()) {
@@ -56,7 +58,8 @@ Trainer::End Trainer::run() {
 }
 
 bool Trainer::take_step() {
-  last_ = gradient_step(parts_.assembly, state_.step, state_.data_step());
+  last_ = gradient_step(parts_.assembly, state_.step, state_.data_step(),
+                        is_due(parts_.assembly.logging.per_layer, since_layers_.seconds(), state_.step + 1));
   items_since_report_ += last_.items;
   const std::string spike = last_.problem.empty() ? find_spike() : "";
   const std::string problem = fmt::format("{} at step {}", last_.problem + spike, state_.step + 1);  // one is empty
@@ -168,6 +171,11 @@ void Trainer::report_training() {
   since_report_.restart();
 }
 
+void Trainer::report_layers() {
+  parts_.journal.layers(state_.step, layer_fields(parts_.assembly.task->model(), last_.gradient_norms));
+  since_layers_.restart();
+}
+
 void Trainer::evaluate() {
   const auto& assembly = parts_.assembly;
   for (const std::string& split : assembly.eval.splits) {
@@ -222,10 +230,10 @@ void Trainer::save(bool periodic) {
   since_save_.restart();
 }
 
-bool Trainer::is_due(const recipe::Interval& interval, double seconds_since) const {
+bool Trainer::is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const {
   if (interval.unit == recipe::Interval::Unit::kSecond) return seconds_since >= static_cast<double>(interval.count);
   const int64_t steps = interval.in_steps(parts_.assembly.workload.step).value_or(0);
-  return steps > 0 && state_.step % steps == 0;
+  return steps > 0 && step % steps == 0;
 }
 
 bool Trainer::training_is_over() const {

@@ -55,9 +55,10 @@ class Trainer {
   bool may_roll_back() const;
   void roll_back(const std::string& problem);
   void report_training();
+  void report_layers();
   void evaluate();
   void save(bool periodic);
-  bool is_due(const recipe::Interval& interval, double seconds_since) const;
+  bool is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const;
   bool training_is_over() const;
   double epoch() const;
 
@@ -68,7 +69,7 @@ class Trainer {
   std::optional<int64_t> saved_step_;
   double save_s_ = 0;  ///< the last save
   StepResult last_;
-  Stopwatch since_report_, since_save_, since_evaluation_;
+  Stopwatch since_report_, since_layers_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
   double items_since_report_ = 0;  ///< target tokens, nodes, …
 };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "optim/clip.hpp"
+#include "run/layer_statistics.hpp"
 
 namespace sst::run {
 namespace {
@@ -43,7 +44,7 @@ void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) 
 
 }  // namespace
 
-StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step) {
+StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bool measure_layers) {
   auto& optimizer = *assembly.optimizer;
   optimizer.zero_grad();
   StepResult result;
@@ -51,6 +52,7 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step) {
 
   assembly.method->before_step(step, optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);
+  if (measure_layers) result.gradient_norms = gradient_norms(optimizer.parameters());
   const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip);
   result.gradient_norm = gradient.norm;
   if (!std::isfinite(result.loss) || !gradient.non_finite.empty()) blame(assembly, gradient.non_finite, result);

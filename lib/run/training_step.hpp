@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "run/assembly.hpp"
@@ -12,13 +13,15 @@ struct StepResult {
   double items = 0;          ///< what the sums were divided by: target tokens, nodes, …
   double gradient_norm = 0;  ///< before clipping
   optim::LearningRates rates;
+  std::map<std::string, double> gradient_norms;  ///< of each trained tensor, before clipping, where asked for
   std::string problem;           ///< what is not finite; such a step must not be applied
   bool weights_are_bad = false;  ///< and it is a weight, which no other data will mend
 };
 
 /// One optimizer step, 0-based, in two halves. First gradients, the method before, clipping: nothing moves. `data_step`
 /// decides the data and everything random, `step` the method's calendar; they differ once data have been left out.
-StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step);
+///   measure_layers   fill gradient_norms
+StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bool measure_layers = false);
 /// Then the update, and end_step; gives the result its rates.
 void apply_step(Assembly& assembly, int64_t step, StepResult& result);
 /// The method after, and the averages. Alone it skips a step: no tensor and no moment moves, but the calendar of the

@@ -76,8 +76,7 @@ StepShape LanguageModeling::step_shape(int64_t step) {
   const int64_t sequences = recipe_.sequences_per_step();
   const auto& train = data().train;
   step_batch_ = train.batch(train.samples(recipe_.seed, step * sequences, sequences));
-  return {.parts = sequences / micro_batch(),
-          .count = (step_batch_.targets != data::kIgnoredTarget).sum().item<double>()};
+  return {.parts = sequences / micro_batch(), .count = (step_batch_.targets != tensor::kNoTarget).sum().item<double>()};
 }
 
 nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) {
@@ -86,9 +85,9 @@ nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::P
   if (const torch::Tensor weight = model_->output_weight(); weight.defined())
     return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale});
   // A method holds the output layer as something else than one matrix.
-  const torch::Tensor logits = model_->logits(rows, pass).to(torch::kFloat32);
-  return {torch::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum, data::kIgnoredTarget),
-          (targets != data::kIgnoredTarget).sum().item<double>()};
+  const torch::Tensor logits = model_->logits(hidden, pass).flatten(0, 1).to(torch::kFloat32);
+  return {torch::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum, tensor::kNoTarget),
+          (targets != tensor::kNoTarget).sum().item<double>()};
 }
 
 nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
@@ -123,6 +122,9 @@ Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pas
   const nn::LossSum loss = loss_over(dataset, sequences, pass);
   const double mean = loss.sum.item<double>() / loss.count;
   Metrics metrics = {{"loss", mean}, {"ppl_token", std::exp(mean)}};
+  // Words are known of the whole text only, and all of it but its first token has been predicted.
+  if (data().valid_text_words && sequences == dataset.size())
+    metrics["ppl_word"] = std::exp(loss.sum.item<double>() / static_cast<double>(*data().valid_text_words));
   if (data().valid_text_bytes) {
     const double bytes_per_token =
         static_cast<double>(*data().valid_text_bytes) / static_cast<double>(dataset.tokens());

@@ -28,7 +28,8 @@ class LanguageModeling final : public Task {
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
-  /// "loss" in nats per token, "ppl_token", and "bits_per_byte" of the text where its size is known.
+  /// "loss" in nats per token, "ppl_token", and of the text behind the tokens, where its size is known, "bits_per_byte"
+  /// and "ppl_word" = exp(nats of the split / its words); the latter only where all of the split is evaluated.
   Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
 
   /// Nats over the targets of a batch, with a graph while gradients are enabled.

@@ -2,15 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "models/registry.hpp"
 #include "tasks/graph_task.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "text/characters.hpp"
 #include "text/corpus.hpp"
 #include "text/sentencepiece_training.hpp"
+#include "text/word_vocabulary.hpp"
 
 namespace sst::tasks {
 namespace {
@@ -20,13 +24,15 @@ using recipe::Diagnostics;
 using recipe::Recipe;
 
 bool is_trained_here(const text::TokenizerOptions& tokenizer) {
-  return !tokenizer.model && (tokenizer.type == "sentencepiece" || tokenizer.type == "characters");
+  return !tokenizer.model &&
+         (tokenizer.type == "sentencepiece" || tokenizer.type == "characters" || tokenizer.type == "whitespace");
 }
 
 fs::path trained_tokenizer(const LanguageRecipe& recipe) {
+  const std::string& type = recipe.tokenizer.type;
   return trained_tokenizer_place(recipe.tokenizer, recipe.data.text_key,
                                  data::files_of(recipe.data.train, recipe.data_root), recipe.data_root,
-                                 recipe.tokenizer.type == "characters" ? ".json" : ".model");
+                                 type == "characters" ? ".json" : type == "whitespace" ? ".txt" : ".model");
 }
 
 void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
@@ -39,6 +45,19 @@ void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
     while (reader.next(document))
       text::collect_characters(text::document_text(std::move(document), options), characters);
     return text::Characters(characters).save(path);
+  }
+  if (recipe.tokenizer.type == "whitespace") {
+    text::WordCounts words;
+    while (reader.next(document)) words.add(text::document_text(std::move(document), options));
+    if (words.counts().empty()) throw DataError("the training text has no word to put into a vocabulary");
+    text::VocabularyLimits limits;
+    const auto& specials = text::document_specials();
+    if (const auto size = recipe.tokenizer.vocab_size) limits.max_size = *size - static_cast<int64_t>(specials.size());
+    if (limits.max_size < 1)
+      throw UserError(fmt::format("tokenizer.vocab_size is {}, which leaves no room for a word",
+                                  *recipe.tokenizer.vocab_size),
+                      "</s> and <unk> are two of its ids");
+    return text::write_vocabulary(path, text::vocabulary_words(words, specials, limits));
   }
   // SentencePiece reads sentences: here the lines of every document.
   std::string text;
@@ -83,6 +102,37 @@ void check_step(const Recipe& recipe, Diagnostics& diagnostics) {
         "use a divisor of it, or auto");
 }
 
+/// The key that asks for a metric; nothing where none does.
+std::optional<std::string> asking_key(const Recipe& recipe, const std::string& metric) {
+  if (!recipe.sound("eval") || !recipe.sound("checkpoint")) return std::nullopt;
+  const auto metrics = recipe.value<std::vector<std::string>>("eval.metrics");
+  if (std::find(metrics.begin(), metrics.end(), metric) != metrics.end()) return "eval.metrics";
+  const std::string best = "checkpoint.best_metric";
+  return recipe.has(best) && ends_with(recipe.text(best), "/" + metric) ? std::optional(best) : std::nullopt;
+}
+
+/// Metrics of the text behind the tokens, where it is not known.
+void check_text_metrics(const Recipe& recipe, Diagnostics& diagnostics, const LanguageRecipe& language) {
+  for (const std::string metric : {"ppl_word", "bits_per_byte"})
+    if (const auto key = asking_key(recipe, metric); key && language.data.format == "tokens")
+      diagnostics.error("E-metric", recipe.place(*key),
+                        "'" + metric + "' needs the text behind the tokens, which token files do not keep",
+                        "use loss or ppl_token, or give the text itself (data.format: text or jsonl)");
+  if (language.eval.max_batches && asking_key(recipe, "ppl_word"))
+    diagnostics.error("E-metric", recipe.place("eval.max_batches"),
+                      "'eval.max_batches' evaluates a part of the text, whose words are not counted apart: there is no "
+                      "'ppl_word' then",
+                      "leave it out, or use ppl_token");
+}
+
+void check_words_known(const Recipe& recipe, Diagnostics& diagnostics, const data::LanguageData& data) {
+  const auto key = asking_key(recipe, "ppl_word");
+  if (key && data.valid_text_bytes && !data.valid_text_words)
+    diagnostics.error("E-metric", recipe.place(*key),
+                      "'ppl_word' needs the number of words, and these token shards were made before it was counted",
+                      "remove their folder and run  sst-train prepare  again");
+}
+
 /// Nothing when the data are absent or wrong.
 std::unique_ptr<text::Tokenizer> check_text(const Recipe& recipe, Diagnostics& diagnostics,
                                             const LanguageRecipe& language) {
@@ -104,7 +154,7 @@ std::unique_ptr<text::Tokenizer> check_text(const Recipe& recipe, Diagnostics& d
   }
   try {
     auto tokenizer = language.open_tokenizer();
-    data::load_language_data(language.data, language.data_root, *tokenizer);
+    check_words_known(recipe, diagnostics, data::load_language_data(language.data, language.data_root, *tokenizer));
     return tokenizer;
   } catch (const DataError& error) {
     diagnostics.note(recipe.place("data"), std::string(error.what()) + "; " + error.hint());
@@ -157,6 +207,7 @@ std::vector<nn::LinearSpec> check_language_recipe(const Recipe& recipe, Diagnost
   check_step(recipe, diagnostics);
   if (!recipe.sound("model") || !recipe.sound("tokenizer") || !recipe.sound("data")) return {};
   const auto language = LanguageRecipe::from(recipe);
+  check_text_metrics(recipe, diagnostics, language);
   const auto tokenizer = check_text(recipe, diagnostics, language);
   try {
     // Without the data the vocabulary is unknown, which no map of a block depends on.

@@ -47,7 +47,7 @@ TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<
 
 TaskEntry language_entry() {
   return {.doc = "the next token of a text",
-          .metrics = {"loss", "ppl_token", "bits_per_byte"},
+          .metrics = {"loss", "ppl_token", "ppl_word", "bits_per_byte"},
           .counts_tokens = true,
           .describe =
               [](recipe::Schema& schema, const std::string& name) {

@@ -42,7 +42,9 @@ double orthogonality_error(const torch::Tensor& q) {
   return (gram - torch::eye(gram.size(0), gram.options())).abs().max().item<double>();
 }
 
-double spectral_norm(const torch::Tensor& a) { return torch::linalg_svdvals(at_least_float32(a)).max().item<double>(); }
+torch::Tensor singular_values(const torch::Tensor& a) { return torch::linalg_svdvals(at_least_float32(a)); }
+
+double spectral_norm(const torch::Tensor& a) { return singular_values(a).max().item<double>(); }
 
 double stable_rank(const torch::Tensor& s) {
   const torch::Tensor squares = s.detach().to(torch::kFloat64).square();

@@ -23,6 +23,9 @@ ThinSvd randomized_svd(const torch::Tensor& a, int64_t rank, CounterRng rng);
 /// max |QᵀQ − I| over the columns of q [m, k]; 0 for orthonormal columns.
 double orthogonality_error(const torch::Tensor& q);
 
+/// The singular values of a [m, n], [min(m, n)] descending, in float32 or better.
+torch::Tensor singular_values(const torch::Tensor& a);
+
 /// ‖A‖₂, the largest singular value.
 double spectral_norm(const torch::Tensor& a);
 

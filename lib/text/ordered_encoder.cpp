@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "text/unicode_properties.hpp"
 
 namespace sst::text {
 namespace {
@@ -59,6 +60,7 @@ OrderedEncoder::Encoded OrderedEncoder::encode(Batch batch) const {
     if (const auto separator = tokenizer_.separator()) encoded.ids.push_back(*separator);
     encoded.ends.push_back(encoded.ids.size());
     encoded.text_bytes.push_back(static_cast<int64_t>(text.size()));
+    encoded.words.push_back(count_words(text));
   }
   return encoded;
 }
@@ -91,7 +93,7 @@ void OrderedEncoder::hand_on_oldest() {
   in_flight_.pop_front();
   size_t begin = 0;
   for (size_t i = 0; i < encoded.ends.size(); ++i) {
-    consume_({std::span(encoded.ids).subspan(begin, encoded.ends[i] - begin), encoded.text_bytes[i]});
+    consume_({std::span(encoded.ids).subspan(begin, encoded.ends[i] - begin), encoded.text_bytes[i], encoded.words[i]});
     begin = encoded.ends[i];
   }
 }

@@ -19,6 +19,7 @@ namespace sst::text {
 struct EncodedDocument {
   std::span<const int32_t> ids;  ///< the separator after them included
   int64_t text_bytes = 0;
+  int64_t words = 0;  ///< of the text: count_words
 };
 
 /// Tokenizes documents on several threads and hands them on in the order in which they came, on the caller's thread.
@@ -42,7 +43,7 @@ class OrderedEncoder {
   struct Encoded {
     std::vector<int32_t> ids;
     std::vector<size_t> ends;  ///< of each document in ids
-    std::vector<int64_t> text_bytes;
+    std::vector<int64_t> text_bytes, words;
   };
   struct InFlight {
     std::future<Encoded> encoded;

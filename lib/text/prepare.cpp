@@ -33,6 +33,7 @@ class SplitWriter {
   void write(const EncodedDocument& document) {
     ++split_.documents;
     split_.bytes += document.text_bytes;
+    *split_.words += document.words;
     split_.tokens += static_cast<int64_t>(document.ids.size());
     for (std::span<const int32_t> rest = document.ids; !rest.empty();) {  // a document may go on in the next shard
       if (!shard_) open();
@@ -65,7 +66,7 @@ class SplitWriter {
   std::string name_;
   TokenType type_;
   int64_t shard_tokens_;
-  SplitEntry split_;
+  SplitEntry split_ = {.words = 0};
   std::unique_ptr<TokenFileWriter> shard_;
 };
 

@@ -49,11 +49,16 @@ Json to_json(const SplitEntry& split) {
   Json shards = Json::array();
   for (const ShardEntry& shard : split.shards)
     shards.push_back({{"name", shard.name}, {"tokens", shard.tokens}, {"sha256", shard.sha256}});
-  return {{"documents", split.documents}, {"bytes", split.bytes}, {"tokens", split.tokens}, {"shards", shards}};
+  Json json = {{"documents", split.documents}, {"bytes", split.bytes}};
+  if (split.words) json["words"] = *split.words;
+  json["tokens"] = split.tokens;
+  json["shards"] = shards;
+  return json;
 }
 
 SplitEntry split_from(const Json& json) {
-  SplitEntry split = {json.at("documents"), json.at("bytes"), json.at("tokens")};
+  SplitEntry split = {.documents = json.at("documents"), .bytes = json.at("bytes"), .tokens = json.at("tokens")};
+  if (json.contains("words")) split.words = json.at("words").get<int64_t>();
   for (const Json& shard : json.at("shards"))
     split.shards.push_back({shard.at("name"), shard.at("tokens"), shard.at("sha256")});
   return split;

@@ -36,7 +36,8 @@ struct ShardEntry {
 
 struct SplitEntry {
   int64_t documents = 0;
-  int64_t bytes = 0;  ///< of text, for bits per byte
+  int64_t bytes = 0;                  ///< of text, for bits per byte
+  std::optional<int64_t> words = {};  ///< of text, for perplexity per word; older manifests do not say
   int64_t tokens = 0;
   std::vector<ShardEntry> shards = {};
 };

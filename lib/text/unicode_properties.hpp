@@ -38,4 +38,11 @@ void each_word(std::string_view text, const Use& use) {
   if (start != end) use(std::string_view(start, static_cast<size_t>(end - start)));
 }
 
+/// How many there are: what perplexity per word divides by.
+inline int64_t count_words(std::string_view text) {
+  int64_t count = 0;
+  each_word(text, [&](std::string_view) { ++count; });
+  return count;
+}
+
 }  // namespace sst::text

@@ -8,8 +8,13 @@
 
 namespace sst::text {
 
-void WordCounts::add(std::string_view line) {
-  each_word(line, [&](std::string_view word) { ++counts_[std::string(word)]; });
+void WordCounts::add(std::string_view text) {
+  each_word(text, [&](std::string_view word) { ++counts_[std::string(word)]; });
+}
+
+const std::vector<std::string>& document_specials() {
+  static const std::vector<std::string> words = {"</s>", "<unk>"};
+  return words;
 }
 
 const std::vector<std::string>& source_specials() {

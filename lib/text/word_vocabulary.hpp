@@ -13,8 +13,8 @@ namespace sst::text {
 /// How often each word of a text stands there.
 class WordCounts {
  public:
-  /// Counts the words of one line of valid UTF-8.
-  void add(std::string_view line);
+  /// Counts the words of valid UTF-8.
+  void add(std::string_view text);
   void add(const std::string& word, int64_t count) { counts_[word] += count; }
   const std::unordered_map<std::string, int64_t>& counts() const { return counts_; }
 
@@ -26,6 +26,9 @@ struct VocabularyLimits {
   int64_t max_size = std::numeric_limits<int64_t>::max();  ///< specials do not count
   int64_t min_frequency = 1;
 };
+
+/// Special words of a language model's vocabulary: </s> between documents, <unk>.
+const std::vector<std::string>& document_specials();
 
 /// OpenNMT-py's special words; a source sentence has no begin and no end.
 const std::vector<std::string>& source_specials();  ///< <unk>, <blank> (padding)

@@ -55,6 +55,18 @@ TokenBatch everything(const TokenDataset& dataset) {
 
 }  // namespace
 
+TEST_CASE("a split that keeps its rest predicts every token but the first", "[data]") {
+  const TemporaryFolder folder;
+  auto options = options_for(4);
+  options.keep_rest = true;
+  const TokenDataset dataset(stream_of(folder, {counting(0, 7)}), options);
+  const TokenBatch batch = everything(dataset);
+  CHECK(rows_of(batch.inputs) == Rows{{0, 1, 2, 3}, {4, 5, 6, kSeparator}});
+  CHECK(rows_of(batch.targets) == Rows{{1, 2, 3, 4}, {5, 6, tensor::kNoTarget, tensor::kNoTarget}});
+  const TemporaryFolder other;
+  CHECK(TokenDataset(stream_of(other, {counting(0, 5)}), options).size() == 1);  // nothing is left over
+}
+
 TEST_CASE("contiguous sequences cross files and overlap by one target", "[data]") {
   const TemporaryFolder folder;
   const TokenDataset dataset(stream_of(folder, {counting(0, 5), counting(5, 6), counting(6, 12)}), options_for(3));

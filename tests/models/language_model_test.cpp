@@ -74,6 +74,24 @@ Tensor some_ids(int64_t batch, int64_t time) { return (torch::arange(batch * tim
 
 std::string any_family() { return GENERATE(from_range(language_model_families())); }
 
+/// The small model of a family with LoRA's maps everywhere, dropout on the update's input, and B not zero.
+std::shared_ptr<LanguageModel> lora_model(const std::string& family, double dropout) {
+  methods::LoraOptions lora;
+  lora.rank = 2;
+  lora.dropout = dropout;
+  lora.targets = {"*", "lm_head"};
+  methods::Lora method(lora, {.seed = 3, .hidden_size = 16});
+  auto model = make_language_model(small_config(family),
+                                   {.linear = [&](const nn::LinearSpec& spec) { return method.make_linear(spec); },
+                                    .seed = 3,
+                                    .tensors = torch::kFloat64});
+  const torch::NoGradGuard no_grad;
+  for (auto& item : model->named_parameters())
+    if (item.key().ends_with("lora_b"))
+      item.value().copy_(torch::arange(item.value().numel()).view(item.value().sizes()) % 7 * 0.1);
+  return model;
+}
+
 std::map<std::string, Tensor> gradients_of(LanguageModel& model, const Tensor& ids, const nn::Pass& pass) {
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) Tensor(tensor).mutable_grad() = Tensor();
   model.logits(model.hidden(ids, pass), pass).to(torch::kFloat64).logsumexp(-1).square().sum().backward();
@@ -94,6 +112,56 @@ struct CountRow {
 };
 
 }  // namespace
+
+TEST_CASE("with dropout on the adapters any cut of a step gives the same gradients", "[models]") {
+  const std::string family = any_family();
+  CAPTURE(family);
+  const auto model = lora_model(family, 0.5);
+  const Tensor ids = some_ids(4, 5);
+  const auto gradients = [&](int64_t micro_batch, int64_t step) {
+    for (const auto& [name, tensor] : nn::trainable_tensors(*model)) Tensor(tensor).mutable_grad() = Tensor();
+    for (int64_t first = 0; first < 4; first += micro_batch) {
+      const nn::Pass pass{.training = true, .seed = 1, .step = step, .first_row = first};
+      model->logits(model->hidden(ids.narrow(0, first, micro_batch), pass), pass)
+          .logsumexp(-1)
+          .square()
+          .sum()
+          .backward();
+    }
+    std::vector<Tensor> all;
+    for (const auto& [name, tensor] : nn::trainable_tensors(*model)) all.push_back(tensor.grad().flatten());
+    return torch::cat(all);
+  };
+  const Tensor whole = gradients(4, 7);
+  for (const int64_t micro_batch : {1, 2})
+    CHECK(largest_difference(gradients(micro_batch, 7), whole) < 1e-10 * whole.abs().max().item<double>());
+  CHECK(largest_difference(gradients(4, 8), whole) > 1e-3);  // another step has other masks
+}
+
+TEST_CASE("every family starts its matrices as init.scheme says, by seed and name alone", "[models]") {
+  const std::string family = any_family();
+  CAPTURE(family);
+  using Kind = nn::InitScheme::Kind;
+  const auto config = small_config(family);
+  const auto model_of = [&](nn::InitScheme scheme) { return make_language_model(config, {.seed = 3, .init = scheme}); };
+  const auto own = model_of({}), normal = model_of({.kind = Kind::kNormal, .deviation = 0.5}),
+             xavier = model_of({.kind = Kind::kXavierUniform});
+  CHECK(torch::equal(model_of({.kind = Kind::kXavierUniform})->parameters().front(), xavier->parameters().front()));
+  const auto own_tensors = own->named_parameters(), normal_tensors = normal->named_parameters();
+  for (const auto& item : xavier->named_parameters()) {
+    CAPTURE(item.key());
+    if (item.value().dim() < 2) {
+      CHECK(torch::equal(item.value(), own_tensors[item.key()]));
+      continue;
+    }
+    const double bound = std::sqrt(6.0 / static_cast<double>(item.value().size(0) + item.value().size(1)));
+    const double largest = item.value().abs().max().item<double>();
+    CHECK((largest <= bound && largest > 0.8 * bound));
+    CHECK(normal_tensors[item.key()].std().item<double>() == Approx(0.5).epsilon(0.3));
+  }
+  if (config.pad_id)
+    CHECK(normal_tensors["model.decoder.embed_tokens.weight"][*config.pad_id].abs().max().item<double>() == 0);
+}
 
 TEST_CASE("every reference model gives the published logits and losses", "[models]") {
   const auto tiny = TinyModel::load(any_tiny());

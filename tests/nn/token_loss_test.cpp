@@ -22,7 +22,7 @@ struct TokenCase {
       : hidden(draw({kRows, kDim}, 1).to(type).requires_grad_()),
         weight(draw({kVocabulary, kDim}, 2).to(type).requires_grad_()) {}
   torch::Tensor hidden, weight;
-  torch::Tensor targets = torch::tensor(std::vector<int64_t>{3, 52, kNoTarget, 0, 17, kNoTarget, 17});
+  torch::Tensor targets = torch::tensor(std::vector<int64_t>{3, 52, tensor::kNoTarget, 0, 17, tensor::kNoTarget, 17});
 
   /// Gradients of the mean over targets, hidden's first.
   std::vector<torch::Tensor> gradients(const LossSum& loss) const {
@@ -30,7 +30,7 @@ struct TokenCase {
   }
   LossSum plain() const {
     const torch::Tensor sum =
-        torch::cross_entropy_loss(hidden.mm(weight.t()), targets, {}, at::Reduction::Sum, kNoTarget);
+        torch::cross_entropy_loss(hidden.mm(weight.t()), targets, {}, at::Reduction::Sum, tensor::kNoTarget);
     return {sum, 5};
   }
 };
