@@ -92,7 +92,8 @@ Results evaluate_choice_file(const std::filesystem::path& checkpoint, const reci
                examples.size(), result.accuracy(), result.accuracy_normalised(),
                is_terminal && !is_last ? "\x1b[K" : "\n");
   };
-  const auto result = tasks::evaluate_choices(opened.task->language_model(), examples, tokenizer.separator(), opened.pass, show);
+  const auto result =
+      tasks::evaluate_choices(opened.task->language_model(), examples, tokenizer.separator(), opened.pass, show);
   if (result.shortened > 0 && !is_quiet)
     log::warning("{} of {} contexts were longer than the model's {} positions and lost their start", result.shortened,
                  result.examples, opened.task->language_model().config().max_positions);
@@ -129,7 +130,8 @@ Action add_eval(CLI::App& command) {
     const auto folder = run::find_checkpoint(options->path, options->which);
     const recipe::LoadOptions load{.overrides = command.remaining(), .builtin = builtin_lookup()};
     Results results;
-    if (!options->choices.empty()) results = evaluate_choice_file(folder, load, options->choices, options->weights, common.quiet);
+    if (!options->choices.empty())
+      results = evaluate_choice_file(folder, load, options->choices, options->weights, common.quiet);
     if (options->choices.empty() || !options->splits.empty())
       results.merge(evaluate_splits(folder, load, options->splits, options->weights));
     nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", run::read_checkpoint_note(folder).step}};

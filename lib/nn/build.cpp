@@ -5,11 +5,22 @@
 #include "tensor/random.hpp"
 
 namespace sst::nn {
+namespace {
+
+torch::Tensor xavier_uniform(torch::IntArrayRef shape, const CounterRng& draws, const torch::TensorOptions& options) {
+  const double bound = std::sqrt(6 / static_cast<double>(shape[0] + shape[1]));
+  return tensor::uniform(shape, -bound, bound, draws, options);
+}
+
+}  // namespace
 
 torch::Tensor Build::by_scheme(torch::IntArrayRef shape, const std::string& name) const {
   if (init.kind == InitScheme::Kind::kNormal) return tensor::normal(shape, 0, init.deviation, init_rng(name), tensors);
-  const double bound = std::sqrt(6 / static_cast<double>(shape[0] + shape[1]));
-  return tensor::uniform(shape, -bound, bound, init_rng(name), tensors);
+  return xavier_uniform(shape, init_rng(name), tensors);
+}
+
+torch::Tensor Build::xavier_matrix(torch::IntArrayRef shape, const std::string& name) const {
+  return initial_matrix(shape, name, xavier_uniform);
 }
 
 torch::Tensor Build::normal_matrix(torch::IntArrayRef shape, const std::string& name, double deviation) const {
@@ -23,13 +34,8 @@ std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, do
   return build.linear(spec);
 }
 
-torch::Tensor xavier_uniform(const Build& build, int64_t rows, int64_t cols, const std::string& tensor_name) {
-  const double bound = std::sqrt(6.0 / static_cast<double>(rows + cols));
-  return tensor::uniform({rows, cols}, -bound, bound, build.init_rng(tensor_name), build.tensors);
-}
-
 std::shared_ptr<LinearMap> xavier_linear(const Build& build, LinearSpec spec) {
-  spec.initial_weight = xavier_uniform(build, spec.out, spec.in, spec.name + ".weight");
+  spec.initial_weight = build.xavier_matrix({spec.out, spec.in}, spec.name + ".weight");
   const std::shared_ptr<LinearMap> map = build.linear(spec);
   if (spec.bias) {
     const torch::NoGradGuard no_grad;

@@ -41,6 +41,8 @@ struct Build {
   }
   /// The same where the model's own is normal(0, deviation).
   torch::Tensor normal_matrix(torch::IntArrayRef shape, const std::string& name, double deviation) const;
+  /// The same where the model's own is Xavier-uniform.
+  torch::Tensor xavier_matrix(torch::IntArrayRef shape, const std::string& name) const;
 
   /// The draws behind one initial tensor: a pure function of the seed and the tensor's full name.
   CounterRng init_rng(std::string_view tensor_name) const { return {seed, Stream::kInit, name_index(tensor_name)}; }
@@ -55,9 +57,6 @@ std::shared_ptr<LinearMap> normal_linear(const Build& build, LinearSpec spec, do
 /// Asks for a map whose own initial weight is Xavier-uniform, U(±√(6 / (in + out))), and whose bias is U(±1/√in).
 ///   source    Glorot & Bengio 2010, equation 16; the bias as linear layers usually have it
 std::shared_ptr<LinearMap> xavier_linear(const Build& build, LinearSpec spec);
-
-/// A matrix [rows, cols] that is Xavier-uniform, named for its draws.
-torch::Tensor xavier_uniform(const Build& build, int64_t rows, int64_t cols, const std::string& tensor_name);
 
 /// The linear maps that `make` asks its Build for, in that order; every tensor is on the meta device, which holds no
 /// numbers, so that the largest model costs nothing.

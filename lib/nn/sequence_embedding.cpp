@@ -22,7 +22,7 @@ SinusoidalEmbedding::SinusoidalEmbedding(const Options& options, const Build& bu
       words_(std::move(shared_words)),
       positions_(sinusoids(options.positions, options.width, build.tensors)) {
   if (words_) return;
-  const torch::Tensor initial = xavier_uniform(build, options.rows, options.width, name + ".words.weight");
+  const torch::Tensor initial = build.xavier_matrix({options.rows, options.width}, name + ".words.weight");
   words_ = register_module("words", std::make_shared<Embedding>(initial, options.padding_row));
 }
 

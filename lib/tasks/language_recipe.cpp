@@ -32,7 +32,9 @@ fs::path trained_tokenizer(const LanguageRecipe& recipe) {
   const std::string& type = recipe.tokenizer.type;
   return trained_tokenizer_place(recipe.tokenizer, recipe.data.text_key,
                                  data::files_of(recipe.data.train, recipe.data_root), recipe.data_root,
-                                 type == "characters" ? ".json" : type == "whitespace" ? ".txt" : ".model");
+                                 type == "characters"   ? ".json"
+                                 : type == "whitespace" ? ".txt"
+                                                        : ".model");
 }
 
 void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
@@ -54,9 +56,9 @@ void train_tokenizer(const LanguageRecipe& recipe, const fs::path& path) {
     const auto& specials = text::document_specials();
     if (const auto size = recipe.tokenizer.vocab_size) limits.max_size = *size - static_cast<int64_t>(specials.size());
     if (limits.max_size < 1)
-      throw UserError(fmt::format("tokenizer.vocab_size is {}, which leaves no room for a word",
-                                  *recipe.tokenizer.vocab_size),
-                      "</s> and <unk> are two of its ids");
+      throw UserError(
+          fmt::format("tokenizer.vocab_size is {}, which leaves no room for a word", *recipe.tokenizer.vocab_size),
+          "</s> and <unk> are two of its ids");
     return text::write_vocabulary(path, text::vocabulary_words(words, specials, limits));
   }
   // SentencePiece reads sentences: here the lines of every document.

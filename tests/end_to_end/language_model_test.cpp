@@ -8,7 +8,6 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/smoke_texts.hpp"
-#include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 // A language model from raw text to checkpoint, generation and export, as a user types it.
