@@ -164,11 +164,16 @@ MemoryEstimate estimate_memory(const Assembly& assembly) {
     nn::for_each_dense_tensor(assembly.task->model(), [&](const std::string&, const torch::Tensor& tensor) {
       dense += static_cast<double>(tensor.numel());
     });
-  return {.parameters = static_cast<double>(counts.total) * bytes_each,
-          .gradients = static_cast<double>(counts.trainable) * bytes_each,
-          .optimizer_states = moments,
-          .activations = assembly.task->activation_bytes(),
-          .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
+  MemoryEstimate estimate = {
+      .parameters = static_cast<double>(counts.total) * bytes_each,
+      .gradients = static_cast<double>(counts.trainable) * bytes_each,
+      .optimizer_states = moments,
+      .activations = assembly.task->activation_bytes(),
+      .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
+  // The best one is held between saves; beside it what is being written, while the activations of a step are there too.
+  const int copies = (assembly.checkpoint.keep_best > 0 ? 1 : 0) + (assembly.checkpoint.async ? 1 : 0);
+  if (assembly.device.is_cpu()) estimate.snapshots = copies * estimate.checkpoint();
+  return estimate;
 }
 
 }  // namespace sst::run
