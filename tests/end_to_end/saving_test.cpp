@@ -62,7 +62,7 @@ TEST_CASE("a disk that is full during a save in the background ends the run with
   const Outcome full = program.run(command, {{"SST_FAULT", "checkpoint.after_file:8:no_space"}});
   INFO(full.err);
   CHECK(full.code == 5);
-  CHECK_THAT(full.err, ContainsSubstring("no space"));
+  CHECK_THAT(full.err, ContainsSubstring("No space left"));
   CHECK(std::filesystem::exists(folder.path() / "cut/checkpoints/step-00000010/MANIFEST.json"));
   REQUIRE(program.run(command).code == 0);
   CHECK(program.run({"inspect", "whole", "--diff", "cut"}).code == 0);
