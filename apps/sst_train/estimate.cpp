@@ -5,8 +5,8 @@
 #include "core/clock.hpp"
 #include "core/text.hpp"
 #include "run/assembly.hpp"
-#include "run/memory.hpp"
 #include "run/training_step.hpp"
+#include "tensor/memory_meter.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
@@ -20,7 +20,7 @@ struct Measured {
 /// Two real optimizer steps; the first one warms up.
 Measured measure(run::Assembly& assembly) {
   Measured measured;
-  const run::TensorMemoryMeter meter;
+  const tensor::TensorMemoryMeter meter;
   for (int64_t step = 0; step < 2; ++step) {
     const Stopwatch watch;
     run::training_step(assembly, step);

@@ -7,9 +7,6 @@
 namespace sst::nn {
 namespace {
 
-/// Bytes of logits that are alive at a time: large products, and a share of what the weight's gradient takes.
-constexpr int64_t kBlockBytes = int64_t{112} << 20;
-
 struct Output {
   torch::Tensor loss;       ///< float64 or float32 scalar
   torch::Tensor by_hidden;  ///< gradient of scale · loss, [rows, dim]
@@ -40,7 +37,7 @@ Output run(const torch::Tensor& hidden, const torch::Tensor& weight, const torch
   const auto compute = options.compute.value_or(weight.scalar_type());
   const torch::Tensor h = hidden.to(compute), w = weight.to(compute);
   const int64_t rows = h.size(0), row_bytes = w.size(0) * static_cast<int64_t>(w.element_size());
-  const int64_t block = options.block_rows > 0 ? options.block_rows : std::max<int64_t>(kBlockBytes / row_bytes, 1);
+  const int64_t block = options.block_rows > 0 ? options.block_rows : std::max<int64_t>(kLogitBytes / row_bytes, 1);
   Output out{.loss = torch::zeros({}, hidden.options().dtype(torch::kFloat64)), .by_hidden = {}, .by_weight = {}};
   if (wants_gradient) out.by_hidden = torch::empty_like(h);
   for (int64_t begin = 0; begin < rows; begin += block) {

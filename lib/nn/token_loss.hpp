@@ -7,6 +7,8 @@
 
 namespace sst::nn {
 
+/// Bytes of logits that are alive at a time: large products, and a share of what the weight's gradient takes.
+constexpr int64_t kLogitBytes = int64_t{112} << 20;
 constexpr int64_t kNoTarget = -100;  ///< a position that predicts nothing
 
 struct TokenLossOptions {

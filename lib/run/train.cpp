@@ -22,6 +22,7 @@
 #include "run/stop_signals.hpp"
 #include "run/trainer.hpp"
 #include "tasks/registry.hpp"
+#include "tensor/memory_meter.hpp"
 
 namespace sst::run {
 namespace {
@@ -88,7 +89,7 @@ class Session {
   TrainFlags flags_;
   std::filesystem::path run_dir_;
   Assembly assembly_;
-  std::optional<TensorMemoryMeter> meter_;
+  std::optional<tensor::TensorMemoryMeter> meter_;
 };
 
 TrainOutcome Session::run() {
