@@ -16,7 +16,7 @@
 namespace sst::run {
 namespace {
 
-/// Of what the system says is available. What is resident was up to 1.55 times the tensors: allocators leave gaps, and
+/// Of what the system says is available. What is resident was up to 1.6 times the tensors: allocators leave gaps, and
 /// matrix products and decompositions have buffers of their own (docs/training.md, "Memory").
 constexpr double kUsableMemory = 0.6;
 
