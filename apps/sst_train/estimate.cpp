@@ -5,8 +5,8 @@
 #include "core/clock.hpp"
 #include "core/text.hpp"
 #include "run/assembly.hpp"
-#include "run/memory.hpp"
 #include "run/training_step.hpp"
+#include "tensor/memory_meter.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
@@ -20,7 +20,7 @@ struct Measured {
 /// Two real optimizer steps; the first one warms up.
 Measured measure(run::Assembly& assembly) {
   Measured measured;
-  const run::TensorMemoryMeter meter;
+  const tensor::TensorMemoryMeter meter;
   for (int64_t step = 0; step < 2; ++step) {
     const Stopwatch watch;
     run::training_step(assembly, step);
@@ -48,7 +48,7 @@ Action add_estimate(CLI::App& command) {
     auto assembly = run::assemble(recipe);
     const auto counts = run::count_parameters(assembly);
     const auto memory = run::estimate_memory(assembly);
-    const double checkpoint_bytes = memory.parameters + memory.optimizer_states + memory.averages;
+    const double checkpoint_bytes = memory.checkpoint();
     const auto kept = static_cast<double>(assembly.checkpoint.keep_last + assembly.checkpoint.keep_best);
     nlohmann::ordered_json json = {
         {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
@@ -58,6 +58,7 @@ Action add_estimate(CLI::App& command) {
           {"optimizer_states", memory.optimizer_states},
           {"activations", memory.activations},
           {"averages", memory.averages},
+          {"snapshots", memory.snapshots},
           {"total", memory.total()}}},
         {"disk_bytes", {{"checkpoint", checkpoint_bytes}, {"kept", checkpoint_bytes * kept}}}};
     if (options->measure) {
@@ -73,9 +74,13 @@ Action add_estimate(CLI::App& command) {
                with_thousands(counts.trainable),
                100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total));
     fmt::print("memory            {}\n", human_bytes(memory.total()));
-    fmt::print("  weights         {}\n  gradients       {}\n  optimizer       {}\n  activations     {} (rough)\n",
-               human_bytes(memory.parameters), human_bytes(memory.gradients), human_bytes(memory.optimizer_states),
-               human_bytes(memory.activations));
+    for (const auto& [name, bytes] : {std::pair{"weights", memory.parameters},
+                                      {"gradients", memory.gradients},
+                                      {"optimizer", memory.optimizer_states},
+                                      {"activations", memory.activations},
+                                      {"averages", memory.averages},
+                                      {"copies to save", memory.snapshots}})
+      if (bytes > 0) fmt::print("  {:<16}{}\n", name, human_bytes(bytes));
     fmt::print("disk              {} a checkpoint, {} for all that are kept\n", human_bytes(checkpoint_bytes),
                human_bytes(checkpoint_bytes * kept));
     if (options->measure)

@@ -59,6 +59,9 @@ class Method {
   virtual void after_step(int64_t /*step*/, optim::Optimizer&) {}
   virtual RateFactors rate_factors(int64_t /*step*/) const { return {}; }
 
+  /// Bytes of gradients that live between backward and before_step, beside those of the trained tensors.
+  virtual double extra_gradient_bytes() const { return 0; }
+
   /// State beyond the layers' own tensors (slot maps, cursors, bases), by name; saved in method.safetensors.
   virtual std::map<std::string, torch::Tensor> state_dict() const { return {}; }
   /// Throws CheckpointError when a tensor is missing or does not fit.

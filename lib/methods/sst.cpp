@@ -86,6 +86,15 @@ void Sst::before_step(int64_t /*step*/, optim::Optimizer&) {
   for (const auto& layer : layers_) layer->contract_gradient();
 }
 
+double Sst::extra_gradient_bytes() const {
+  double bytes = 0;  // of W, before it is contracted
+  for (const auto& layer : layers_)
+    if (layer->execution() == SpectralLinear::Execution::kMaterialised)
+      bytes +=
+          static_cast<double>(layer->spec().in * layer->spec().out) * static_cast<double>(layer->u().element_size());
+  return bytes;
+}
+
 void Sst::after_step(int64_t step, optim::Optimizer& optimizer) {
   for (const auto& layer : layers_) layer->constrain();
   if (!restarts_.restarts_after(step)) return;

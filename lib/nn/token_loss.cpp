@@ -7,9 +7,6 @@
 namespace sst::nn {
 namespace {
 
-/// Bytes of logits that are alive at a time: large products, and a share of what the weight's gradient takes.
-constexpr int64_t kBlockBytes = int64_t{112} << 20;
-
 /// loss, nll and correct, float64 [3].
 torch::Tensor sums_tensor(const SoftmaxSums& sums) {
   return torch::tensor({sums.loss, sums.nll, sums.correct}, torch::kFloat64);
@@ -70,7 +67,7 @@ Output run(const torch::Tensor& hidden, const torch::Tensor& weight, const torch
   const torch::Tensor h = hidden.to(compute), w = weight.to(compute);
   const torch::Tensor b = bias.defined() ? bias.to(compute) : bias;
   const int64_t rows = h.size(0), row_bytes = w.size(0) * static_cast<int64_t>(w.element_size());
-  const int64_t block = options.block_rows > 0 ? options.block_rows : std::max<int64_t>(kBlockBytes / row_bytes, 1);
+  const int64_t block = options.block_rows > 0 ? options.block_rows : std::max<int64_t>(kLogitBytes / row_bytes, 1);
   Output out{.sums = torch::zeros({3}, hidden.options().dtype(torch::kFloat64)),
              .by_hidden = {},
              .by_weight = {},

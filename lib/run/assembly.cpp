@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
@@ -14,6 +15,10 @@
 
 namespace sst::run {
 namespace {
+
+/// Of what the system says is available. What is resident was up to 1.6 times the tensors: allocators leave gaps, and
+/// matrix products and decompositions have buffers of their own (docs/training.md, "Memory").
+constexpr double kUsableMemory = 0.6;
 
 /// Local names that `names(map)` gives, prefixed with the path of the linear map they belong to.
 template <class Names>
@@ -103,6 +108,51 @@ torch::Device resolve_device(const std::string& name) {
   return device.has_index() ? device : torch::Device(torch::kCUDA, 0);
 }
 
+ParameterCounts count_parameters(const Assembly& assembly) {
+  ParameterCounts counts;
+  for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
+    if (tensor.is_floating_point()) counts.total += tensor.numel();
+  for (const auto& parameter : assembly.optimizer->parameters()) counts.trainable += parameter.tensor.numel();
+  return counts;
+}
+
+namespace {
+
+/// All but the activations, which the task may still have to decide.
+MemoryEstimate standing_memory(const Assembly& assembly) {
+  const auto counts = count_parameters(assembly);
+  const double bytes_each = static_cast<double>(torch::elementSize(assembly.precision.dtype()));
+  const auto rule = optim::make_rule(assembly.optim);
+  double moments = 0;
+  for (const auto& parameter : assembly.optimizer->parameters()) {
+    const auto shape_only = torch::empty_like(parameter.tensor, torch::kMeta);
+    for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
+      moments += static_cast<double>(moment.nbytes());
+  }
+  double dense = 0;  // numbers of the model with plain matrices
+  if (assembly.train.ema)
+    nn::for_each_dense_tensor(assembly.task->model(), [&](const std::string&, const torch::Tensor& tensor) {
+      dense += static_cast<double>(tensor.numel());
+    });
+  MemoryEstimate estimate = {
+      .parameters = static_cast<double>(counts.total) * bytes_each,
+      .gradients = static_cast<double>(counts.trainable) * bytes_each + assembly.method->extra_gradient_bytes(),
+      .optimizer_states = moments,
+      .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
+  // The best one is held between saves; beside it what is being written, while the activations of a step are there too.
+  const int copies = (assembly.checkpoint.keep_best > 0 ? 1 : 0) + (assembly.checkpoint.async ? 1 : 0);
+  if (assembly.device.is_cpu()) estimate.snapshots = copies * estimate.checkpoint();
+  return estimate;
+}
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const Assembly& assembly) {
+  MemoryEstimate estimate = standing_memory(assembly);
+  estimate.activations = std::max(0.0, assembly.task->step_bytes(estimate.gradients) - estimate.gradients);
+  return estimate;
+}
+
 Assembly assemble(const recipe::Recipe& recipe) {
   Assembly assembly;
   assembly.run = recipe.read<RunOptions>("");
@@ -149,6 +199,10 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                       .peak_lr = assembly.optim.lr});
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());
+  const auto standing = standing_memory(assembly);
+  assembly.task->set_memory_budget(kUsableMemory * static_cast<double>(available_memory_bytes()) -
+                                       (standing.total() - standing.parameters - standing.gradients),
+                                   evaluation_pass(assembly));
   return assembly;
 }
 
@@ -163,36 +217,6 @@ tasks::Metrics evaluate(Assembly& assembly, const std::string& split) {
       metrics[average + "/" + name] = value;
   }
   return metrics;
-}
-
-ParameterCounts count_parameters(const Assembly& assembly) {
-  ParameterCounts counts;
-  for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
-    if (tensor.is_floating_point()) counts.total += tensor.numel();
-  for (const auto& parameter : assembly.optimizer->parameters()) counts.trainable += parameter.tensor.numel();
-  return counts;
-}
-
-MemoryEstimate estimate_memory(const Assembly& assembly) {
-  const auto counts = count_parameters(assembly);
-  const double bytes_each = static_cast<double>(torch::elementSize(assembly.precision.dtype()));
-  const auto rule = optim::make_rule(assembly.optim);
-  double moments = 0;
-  for (const auto& parameter : assembly.optimizer->parameters()) {
-    const auto shape_only = torch::empty_like(parameter.tensor, torch::kMeta);
-    for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
-      moments += static_cast<double>(moment.nbytes());
-  }
-  double dense = 0;  // numbers of the model with plain matrices
-  if (assembly.train.ema)
-    nn::for_each_dense_tensor(assembly.task->model(), [&](const std::string&, const torch::Tensor& tensor) {
-      dense += static_cast<double>(tensor.numel());
-    });
-  return {.parameters = static_cast<double>(counts.total) * bytes_each,
-          .gradients = static_cast<double>(counts.trainable) * bytes_each,
-          .optimizer_states = moments,
-          .activations = assembly.task->activation_bytes(),
-          .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
 }
 
 }  // namespace sst::run

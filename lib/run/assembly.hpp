@@ -60,7 +60,9 @@ ParameterCounts count_parameters(const Assembly& assembly);
 /// Bytes by category, before anything has run.
 struct MemoryEstimate {
   double parameters = 0, gradients = 0, optimizer_states = 0, activations = 0, averages = 0;
-  double total() const { return parameters + gradients + optimizer_states + activations + averages; }
+  double snapshots = 0;  ///< copies in memory: the checkpoint being written, and the best one not yet written
+  double checkpoint() const { return parameters + optimizer_states + averages; }
+  double total() const { return parameters + gradients + optimizer_states + activations + averages + snapshots; }
 };
 
 MemoryEstimate estimate_memory(const Assembly& assembly);

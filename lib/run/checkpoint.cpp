@@ -162,13 +162,14 @@ CheckpointNote read_checkpoint_note(const fs::path& folder) { return note_of(rea
 CheckpointNote verify_checkpoint(const fs::path& folder) { return verify(folder, read_manifest(folder)); }
 
 CheckpointContents load_checkpoint(const fs::path& folder) {
-  const CheckpointNote note = verify_checkpoint(folder);
+  const json manifest = read_manifest(folder);
+  const CheckpointNote note = verify(folder, manifest);
   CheckpointContents contents;
   contents.step = note.step;
   contents.model = tensor::read_safetensors(folder / "model.safetensors").tensors;
   contents.optimizer = tensor::read_safetensors(folder / "optimizer.safetensors").tensors;
   contents.method = tensor::read_safetensors(folder / "method.safetensors").tensors;
-  if (fs::exists(folder / kAverages)) contents.averages = tensor::read_safetensors(folder / kAverages).tensors;
+  if (manifest["files"].contains(kAverages)) contents.averages = tensor::read_safetensors(folder / kAverages).tensors;
   contents.state = parse_part(folder, "state.json");
   contents.rng = parse_part(folder, "rng.json");
   contents.recipe_yaml = read_part(folder, "recipe.yaml");

@@ -246,6 +246,8 @@ std::optional<fs::path> CheckpointStore::newest_good() const {
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
     try {
       if (!verify_checkpoint(folder_ / folder->second).weights_only) return folder_ / folder->second;
+      log::warning("skipped: {} holds no state of the optimizer, so training cannot go on from there",
+                   (folder_ / folder->second).string());
     } catch (const CheckpointError& error) {
       log::warning("skipped: {}", error.what());
     }

@@ -6,12 +6,17 @@
 #include <algorithm>
 #include <set>
 
+#include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
 #include "optim/schedule.hpp"
+#include "recipe/load.hpp"
 #include "run/averages.hpp"
+#include "run/checkpoint_store.hpp"
 #include "run/options.hpp"
+#include "run/recipe_schema.hpp"
 #include "tasks/registry.hpp"
 
 namespace sst::run {
@@ -91,6 +96,36 @@ void check_optimizer(const Recipe& recipe, Diagnostics& diagnostics, const tasks
                         "rates between 1e-5 and 0.1 are usual");
 }
 
+/// `init.optimizer: keep` needs a checkpoint of the same method and optimizer. Whether its tensors fit is seen when they
+/// are loaded.
+void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("init")) return;
+  const auto init = recipe.read<InitOptions>("init");
+  if (init.optimizer != "keep") return;
+  const auto report = [&](const std::string& message, const std::string& hint) {
+    diagnostics.error("E-keep", recipe.place("init.optimizer"), message, hint);
+  };
+  if (!init.from)
+    return report("'init.optimizer' is keep, but there is no init.from",
+                  "name the run or checkpoint whose states are to be kept, or use fresh");
+  try {
+    const auto folder = find_checkpoint(init.from->text);
+    if (read_checkpoint_note(folder).weights_only)
+      return report("'" + folder.string() + "' holds no state of the optimizer",
+                    "name another checkpoint, or use fresh");
+    Diagnostics of_theirs;
+    const auto theirs = recipe::load_text(read_file(folder / "recipe.yaml"), (folder / "recipe.yaml").string(), {},
+                                          recipe_schema(), of_theirs);
+    for (const char* key : {"method.name", "optim.name"})
+      if (theirs.text(key) != recipe.text(key))
+        report(fmt::format("'init.optimizer' is keep, but {} was {} there and is {} here", key, theirs.text(key),
+                           recipe.text(key)),
+               "give the same one, or use fresh");
+  } catch (const CheckpointError& error) {
+    report(error.what(), error.hint());
+  }
+}
+
 void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::vector<nn::LinearSpec>& maps) {
   if (maps.empty() || !recipe.sound("method") || !recipe.has("method.rank")) return;
   const auto rank = recipe.value<int64_t>("method.rank");
@@ -149,6 +184,7 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
+  check_kept_states(recipe, diagnostics);
   check_machine(recipe, diagnostics);
   check_targets(recipe, diagnostics, task.check(recipe, diagnostics));
 }

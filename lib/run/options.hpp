@@ -37,6 +37,7 @@ struct RunOptions {
 /// `init`: other weights than the model's own initial ones.
 struct InitOptions {
   std::optional<recipe::Path> from;
+  std::string optimizer = "fresh";
   std::string scheme = "default";
 
   template <class Field>
@@ -44,6 +45,8 @@ struct InitOptions {
     using namespace recipe;
     field(from, "from", anything(),
           "run directory or checkpoint to start from; its matrices become the initial ones of any method");
+    field(optimizer, "optimizer", one_of({"fresh", "keep"}),
+          "keep: go on with the states of optimizer and method in init.from, which must be the same ones");
     field(scheme, "scheme", one_of({"default", "xavier_uniform", "normal"}),
           "what the matrices of linear maps and embeddings are drawn from; default: the model's own way; the other two "
           "are the same for all of them, without GPT-2's smaller start of the maps that end a block");
@@ -130,6 +133,8 @@ struct CheckpointOptions {
   recipe::Interval keep_every = recipe::Interval::off();
   std::optional<std::string> best_metric;
   std::string best_mode = "auto";
+  bool async = true;
+  bool weights_only_at_end = false;
 
   template <class Field>
   void describe(Field& field) {
@@ -141,6 +146,9 @@ struct CheckpointOptions {
     field(best_metric, "best_metric", anything(),
           "metric that decides which checkpoint is best, such as valid/f1; default: the first of eval.metrics");
     field(best_mode, "best_mode", one_of({"min", "max", "auto"}), "whether less or more is better; auto: by metric");
+    field(async, "async", anything(), "copy what is to be saved in memory and write it while training goes on");
+    field(weights_only_at_end, "weights_only_at_end", anything(),
+          "what is saved when training has ended is left without the optimizer's state; it cannot be resumed from");
   }
 };
 

@@ -129,6 +129,13 @@ void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assemb
   nn::load_dense_tensors(assembly.task->model(), trained_tensors(find_checkpoint(run_or_checkpoint)).tensors);
 }
 
+void load_initial_states(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {
+  const auto contents = load_checkpoint(find_checkpoint(run_or_checkpoint));
+  restore_model(contents.model, assembly.task->model());
+  assembly.optimizer->load_state_dict(contents.optimizer);
+  assembly.method->load_state_dict(contents.method);
+}
+
 TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best) {
   try {
     if (contents.state.at("data_sha256").get<std::string>() != assembly.task->data_sha256())

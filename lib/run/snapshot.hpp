@@ -56,6 +56,10 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
 ///   throws    CheckpointError naming every tensor that is missing or of another shape
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
 
+/// `init.from` with `init.optimizer: keep`: model, optimizer and method are as they were there, at step 0 of this run.
+///   throws    CheckpointError naming the first tensor that is missing, unknown or of another shape
+void load_initial_states(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
+
 /// Weights and averages alone, for evaluation.
 void restore_weights(const CheckpointContents& contents, Assembly& assembly);
 

@@ -22,6 +22,7 @@
 #include "run/stop_signals.hpp"
 #include "run/trainer.hpp"
 #include "tasks/registry.hpp"
+#include "tensor/memory_meter.hpp"
 
 namespace sst::run {
 namespace {
@@ -80,7 +81,7 @@ class Session {
   std::optional<CheckpointContents> resume_point(CheckpointStore& store) const;
   void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
   void show_essentials() const;
-  void start_weights();
+  void start();
   std::map<std::string, double> final_results(const CheckpointStore& store);
   nlohmann::json summary(const Trainer& trainer, const std::map<std::string, double>& results) const;
 
@@ -88,7 +89,7 @@ class Session {
   TrainFlags flags_;
   std::filesystem::path run_dir_;
   Assembly assembly_;
-  std::optional<TensorMemoryMeter> meter_;
+  std::optional<tensor::TensorMemoryMeter> meter_;
 };
 
 TrainOutcome Session::run() {
@@ -162,8 +163,8 @@ TrainOutcome Session::run_locked() {
       state = restore(*from, assembly_, best);
       store.set_aside_after(state.step);
     } else {
-      start_weights();
-      assembly_.method->on_start(*assembly_.optimizer);
+      store.set_aside_after(-1);  // what could not be resumed from: damaged, or weights only
+      start();
       assembly_.averages.start(assembly_.task->model());
     }
     show_essentials();
@@ -265,10 +266,20 @@ void Session::show_essentials() const {
        fmt::format("{}, {}, {} threads", assembly_.device.str(), assembly_.precision.params, at::get_num_threads()));
 }
 
-/// `init.from`: the dense matrices and the other tensors of another run's checkpoint.
-void Session::start_weights() {
+/// A fresh run: the recipe's initial weights, or those of `init.from`.
+void Session::start() {
   const auto init = recipe_.read<InitOptions>("init");
+  if (init.optimizer == "keep") {
+    try {
+      return load_initial_states(init.from->text, assembly_);
+    } catch (const CheckpointError& error) {
+      throw UserError(
+          recipe_.place("init.optimizer").text() + ": 'init.optimizer: keep' does not fit: " + error.what(),
+          "only the same model, method and optimizer can go on with these states; use init.optimizer: fresh");
+    }
+  }
   if (init.from) load_initial_weights(init.from->text, assembly_);
+  assembly_.method->on_start(*assembly_.optimizer);
 }
 
 /// The held-out splits, with the checkpoint that the recipe asks for.

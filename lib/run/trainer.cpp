@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -20,6 +23,12 @@ SpikeWatch::Options spike_options(const TrainOptions& train) {
   return {.sigma = train.spike_sigma, .window = train.spike_window};
 }
 
+/// A checkpoint that is to be written.
+struct Pending {
+  CheckpointContents contents;
+  CheckpointStore::SaveOptions options;
+};
+
 MetricFields measured(const StepResult& result) {
   return {{"spike/loss", result.loss}, {"spike/grad_norm", result.gradient_norm}};
 }
@@ -31,7 +40,7 @@ Trainer::End Trainer::run() {
   reported_step_ = state_.step;
   if (state_.step == 0) {
     if (assembly.eval.at_start) evaluate();
-    if (assembly.train.on_spike == "rollback") save(/*periodic=*/true);  // so that there is somewhere to go back to
+    if (assembly.train.on_spike == "rollback") save(Save::kPeriodic);  // so that there is somewhere to go back to
   }
   while (!training_is_over()) {
     const Stopwatch watch;
@@ -39,21 +48,25 @@ Trainer::End Trainer::run() {
     times_.training += watch.seconds();
     state_.elapsed_s += watch.seconds();
     parts_.progress.advance(state_.step);
-    parts_.each_step(watch.seconds() + save_s_);
+    writer_.check();
+    parts_.each_step(watch.seconds() + capture_s_ + writer_.last_s());
 
     if (went_on) {
       if (is_due(assembly.logging.every, since_report_.seconds(), state_.step)) report_training();
       if (!last_.gradient_norms.empty()) report_layers();
       if (is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step)) evaluate();
-      const bool periodic = is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step);
-      if (periodic || parts_.save_requested()) save(periodic);
+      if (training_is_over()) break;  // the last save is of another kind
+      if (is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step)) save(Save::kPeriodic);
+      if (parts_.save_requested()) save(Save::kAskedFor);
     }
     if (parts_.stop_requested()) {
-      save(/*periodic=*/false);
+      save(Save::kAskedFor);
+      finish_saving();
       return End::kStopped;
     }
   }
-  save(/*periodic=*/false);
+  save(Save::kLast);
+  finish_saving();
   return End::kFinished;
 }
 
@@ -124,6 +137,7 @@ bool Trainer::may_roll_back() const {
 
 /// Everything is as at the last periodic save, but for the data since then, which are not seen again.
 void Trainer::roll_back(const std::string& problem) {
+  finish_saving();
   const TrainState now = state_;
   const std::string name = checkpoint_name(now.periodic_save_step);
   state_ = restore(parts_.store.load(name), parts_.assembly, parts_.best);
@@ -203,31 +217,48 @@ void Trainer::evaluate() {
   since_evaluation_.restart();
 }
 
-void Trainer::save(bool periodic) {
+void Trainer::save(Save kind) {
   if (saved_step_ == state_.step) return;
+  finish_saving();  // the former copy is given free before the next is made
   const Stopwatch watch;
   const auto& assembly = parts_.assembly;
-  const bool this_is_best = parts_.best.best() && parts_.best.best_step() == state_.step;
   const auto target = [&] {
     return assembly.train.on_spike == "rollback" ? std::optional(state_.periodic_save_step) : std::nullopt;
   };
-  if (best_ && !this_is_best)
-    parts_.store.save(*best_, {.score = parts_.best.best(), .also_keep = target()});  // of its own time: the former one
-  if (periodic) {
+  const bool this_is_best = parts_.best.best() && parts_.best.best_step() == state_.step;
+  const bool weights_only = kind == Save::kLast && assembly.checkpoint.weights_only_at_end;
+  std::vector<Pending> pending;
+  if (best_ && !this_is_best)  // its rollback target is the former one: the next is not on disk yet
+    pending.push_back(
+        {std::move(*best_), {.score = parts_.best.best(), .weights_only = weights_only, .also_keep = target()}});
+  best_.reset();
+  if (kind == Save::kPeriodic) {
     state_.periodic_save_step = state_.step;
     state_.rollbacks_in_row = 0;
   }
   const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
-  parts_.store.save(capture(assembly, parts_.recipe, state_, parts_.best),
-                    {.score = this_is_best ? parts_.best.best() : std::nullopt,
-                     .keep_forever = forever > 0 && state_.step % forever == 0,
-                     .also_keep = target()});
-  best_.reset();
+  pending.push_back({capture(assembly, parts_.recipe, state_, parts_.best),
+                     {.score = this_is_best ? parts_.best.best() : std::nullopt,
+                      .keep_forever = forever > 0 && state_.step % forever == 0,
+                      .weights_only = weights_only,
+                      .also_keep = target()}});
+  capture_s_ = watch.seconds();
+  // Shared, since a std::function must be copyable; emptied, so that the copies go when they are written.
+  writer_.start([&store = parts_.store, all = std::make_shared<std::vector<Pending>>(std::move(pending))] {
+    for (Pending& one : std::exchange(*all, {})) store.save(one.contents, one.options);
+  });
   saved_step_ = state_.step;
-  save_s_ = watch.seconds();
-  times_.saving += save_s_;
-  parts_.progress.saved(save_s_);
+  times_.saving += watch.seconds();
+  parts_.progress.saved(watch.seconds());
   since_save_.restart();
+}
+
+/// Waits for the save in flight, and throws what it threw.
+void Trainer::finish_saving() {
+  const Stopwatch watch;
+  writer_.wait();
+  times_.saving += watch.seconds();
+  parts_.progress.saved(watch.seconds());
 }
 
 bool Trainer::is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const {

@@ -7,6 +7,7 @@
 
 #include "core/clock.hpp"
 #include "run/assembly.hpp"
+#include "run/background_writer.hpp"
 #include "run/best_tracker.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/journal.hpp"
@@ -37,10 +38,12 @@ class Trainer {
   };
   enum class End { kFinished, kStopped };
 
-  Trainer(const Parts& parts, TrainState state) : parts_(parts), state_(state) {}
+  Trainer(const Parts& parts, TrainState state)
+      : parts_(parts), state_(std::move(state)), writer_(parts.assembly.checkpoint.async) {}
 
-  /// Steps until training ends or somebody asks it to stop; either way everything is saved.
-  ///   throws    DivergedError with the step and the first bad tensor; nothing of that step is saved
+  /// Steps until training ends or somebody asks it to stop; either way everything is saved and on disk.
+  ///   throws    DivergedError with the step and the first bad tensor; nothing of that step is saved;
+  ///             what saving threw, at the latest after one more step
   End run();
 
   const TrainState& state() const { return state_; }
@@ -57,7 +60,9 @@ class Trainer {
   void report_training();
   void report_layers();
   void evaluate();
-  void save(bool periodic);
+  enum class Save { kPeriodic, kAskedFor, kLast };
+  void save(Save kind);
+  void finish_saving();
   bool is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const;
   bool training_is_over() const;
   double epoch() const;
@@ -67,8 +72,9 @@ class Trainer {
   TimeSplit times_;
   std::optional<CheckpointContents> best_;  ///< best weights since the last save, not yet on disk
   std::optional<int64_t> saved_step_;
-  double save_s_ = 0;  ///< the last save
+  double capture_s_ = 0;  ///< the last copy of everything
   StepResult last_;
+  BackgroundWriter writer_;  ///< of checkpoints: touch the store only when it is idle
   Stopwatch since_report_, since_layers_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
   double items_since_report_ = 0;  ///< target tokens, nodes, …

@@ -11,13 +11,21 @@
 #include "core/memory.hpp"
 #include "core/text.hpp"
 #include "models/registry.hpp"
+#include "nn/linear.hpp"
 #include "nn/token_loss.hpp"
+#include "tensor/memory_meter.hpp"
 
 namespace sst::tasks {
 namespace {
 
 /// Raw text up to this size is prepared by `train` itself; more deserves its own step, with its own progress.
 constexpr int64_t kSmallCorpusBytes = int64_t{512} << 20;
+
+double gradient_bytes(const torch::nn::Module& model) {
+  double bytes = 0;
+  for (const auto& [name, tensor] : nn::trainable_tensors(model)) bytes += static_cast<double>(tensor.nbytes());
+  return bytes;
+}
 
 }  // namespace
 
@@ -54,23 +62,60 @@ void LanguageModeling::build(const nn::Build& build) {
 int64_t LanguageModeling::micro_batch() const {
   if (micro_batch_ > 0) return micro_batch_;
   const int64_t sequences = recipe_.sequences_per_step();
-  const auto fits = static_cast<int64_t>(0.5 * static_cast<double>(available_memory_bytes()) / bytes_per_sequence());
-  micro_batch_ = std::clamp<int64_t>(recipe_.step.micro_batch.value.value_or(fits), 1, sequences);
-  while (sequences % micro_batch_ != 0) --micro_batch_;
+  micro_batch_ = std::min(recipe_.step.micro_batch.value.value_or(sequences), sequences);
+  const double budget = memory_budget_.value_or(0.5 * static_cast<double>(available_memory_bytes()));
+  const auto fits = [&](int64_t size) {
+    return recipe_.step.micro_batch.value || step_bytes(gradient_bytes(*model_), size) <= budget;
+  };
+  while (micro_batch_ > 1 && (sequences % micro_batch_ != 0 || !fits(micro_batch_))) --micro_batch_;
   return micro_batch_;
 }
 
-/// Rough bytes that one sequence keeps for backward: per token and block the inputs of its maps, norms and attention.
-double LanguageModeling::bytes_per_sequence() const {
-  const auto& c = config_;
-  const double per_block = recipe_.step.recompute == "blocks"
-                               ? static_cast<double>(c.hidden_size)
-                               : 8 * static_cast<double>(c.hidden_size) + 3 * static_cast<double>(c.ffn_size);
-  const double ends = 4 * static_cast<double>(c.hidden_size + c.embedding_size);
-  return 4 * static_cast<double>(recipe_.data.seq_len) * (per_block * static_cast<double>(c.num_layers) + ends);
+/// Measured rather than modelled, so that it holds for every family, method and precision: what is alive behind the loss
+/// of one and of two short sequences. All but attention with dropout is linear in their length.
+const LanguageModeling::Kept& LanguageModeling::kept() const {
+  if (kept_) return *kept_;
+  const int64_t full = recipe_.data.seq_len;
+  const int64_t length = config_.attention_dropout > 0 ? full : std::min<int64_t>(full, 64);
+  const auto alive_after = [&](int64_t sequences, bool recompute) {
+    const tensor::TensorMemoryMeter meter(device_.type());
+    const torch::Tensor ids = torch::zeros({sequences, length}, torch::kInt64);
+    const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
+    const auto loss = loss_of({.inputs = ids, .targets = ids}, pass);
+    return static_cast<double>(meter.live_bytes());
+  };
+  const double scale = static_cast<double>(full) / static_cast<double>(length);
+  const auto measure = [&](bool recompute) -> Kept {
+    // Copies in the compute type and the like are made the first time, and stay.
+    const double first = alive_after(1, recompute), one = alive_after(1, recompute), two = alive_after(2, recompute);
+    return {.per_sequence = (two - one) * scale, .fixed = first + one - two};
+  };
+  const bool recompute = recipe_.step.recompute == "blocks";
+  kept_ = measure(recompute);
+  // Backward has the inside of one block at a time.
+  if (recompute) kept_->per_sequence += measure(false).per_sequence / static_cast<double>(config_.num_layers);
+  return *kept_;
 }
 
-double LanguageModeling::activation_bytes() const { return bytes_per_sequence() * static_cast<double>(micro_batch()); }
+/// Of one forward pass and the logits that live beside it.
+double LanguageModeling::bytes_at_once(int64_t sequences) const {
+  const double logits = static_cast<double>(sequences * recipe_.data.seq_len * config_.vocab_size) * 4;
+  return kept().fixed + kept().per_sequence * static_cast<double>(sequences) +
+         std::min(logits, static_cast<double>(nn::kLogitBytes));
+}
+
+double LanguageModeling::activation_bytes() const { return bytes_at_once(micro_batch()); }
+
+double LanguageModeling::step_bytes(double gradients) const { return step_bytes(gradients, micro_batch()); }
+
+/// Backward frees activations as it makes gradients, so that the first micro-batch needs the larger of the two; every
+/// further one finds the gradients of those before.
+double LanguageModeling::step_bytes(double gradients, int64_t sequences) const {
+  if (sequences < recipe_.sequences_per_step()) return gradients + bytes_at_once(sequences);
+  const double second_table =
+      config_.tie_embeddings ? static_cast<double>(config_.vocab_size * config_.embedding_size) * 4 : 0;
+  return std::max(bytes_at_once(sequences), gradients + second_table);
+}
 
 StepShape LanguageModeling::step_shape(int64_t step) {
   const int64_t sequences = recipe_.sequences_per_step();
@@ -79,7 +124,7 @@ StepShape LanguageModeling::step_shape(int64_t step) {
   return {.parts = sequences / micro_batch(), .count = (step_batch_.targets != tensor::kNoTarget).sum().item<double>()};
 }
 
-nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) {
+nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const {
   const torch::Tensor hidden = model_->hidden(batch.inputs.to(device_), pass);  // [batch, time, dim]
   const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), targets = batch.targets.to(device_).reshape({-1});
   if (const torch::Tensor weight = model_->output_weight(); weight.defined())

@@ -33,13 +33,18 @@ class LanguageModeling final : public Task {
   Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
 
   /// Nats over the targets of a batch, with a graph while gradients are enabled.
-  nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass);
+  nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const;
   /// The same over the first `sequences` of a data set, in order, without a graph.
   nn::LossSum loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass);
 
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data().sha256; }
   double activation_bytes() const override;
+  double step_bytes(double gradients) const override;
+  void set_memory_budget(double bytes, const nn::Pass& pass) override {
+    memory_budget_ = bytes;
+    compute_ = pass.compute;
+  }
 
   models::LanguageModel& language_model() { return *model_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
@@ -51,13 +56,22 @@ class LanguageModeling final : public Task {
  private:
   const data::LanguageData& data() const;
   int64_t micro_batch() const;
-  double bytes_per_sequence() const;
+  /// Bytes that one forward pass keeps for backward: for each sequence, and whatever their number.
+  struct Kept {
+    double per_sequence = 0, fixed = 0;
+  };
+  const Kept& kept() const;
+  double bytes_at_once(int64_t sequences) const;
+  double step_bytes(double gradients, int64_t sequences) const;
 
   LanguageRecipe recipe_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   models::LanguageModelConfig config_;
   mutable std::optional<data::LanguageData> data_;
   mutable int64_t micro_batch_ = 0;
+  mutable std::optional<Kept> kept_;
+  std::optional<double> memory_budget_;
+  std::optional<torch::ScalarType> compute_;
   std::shared_ptr<models::LanguageModel> model_;
   torch::Device device_ = torch::kCPU;
   data::TokenBatch step_batch_;  ///< all sequences of the current step

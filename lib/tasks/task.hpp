@@ -59,6 +59,11 @@ class Task {
   virtual std::string data_sha256() const = 0;
   /// Rough bytes of the tensors kept for backward in one step, beside parameters and states.
   virtual double activation_bytes() const = 0;
+  /// The most that gradients, given their bytes, and activations take at one time.
+  virtual double step_bytes(double gradients) const { return gradients + activation_bytes(); }
+  /// What a step may take at most, where a recipe leaves it to the task how a step is cut; `pass` as training will
+  /// make it.
+  virtual void set_memory_budget(double /*bytes*/, const nn::Pass& /*pass*/) {}
 };
 
 }  // namespace sst::tasks
