@@ -53,11 +53,7 @@ using Results = std::map<std::string, double>;
 Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::LoadOptions& load,
                         std::vector<std::string> splits, const std::string& weights) {
   const auto contents = run::load_checkpoint(checkpoint);
-  recipe::Diagnostics diagnostics;
-  const auto recipe = recipe::load_text(contents.recipe_yaml, (checkpoint / "recipe.yaml").string(), load,
-                                        run::recipe_schema(), diagnostics);
-  diagnostics.throw_if_errors();
-  auto assembly = run::assemble(recipe);
+  auto assembly = run::assemble(run::recipe_of(contents, checkpoint, load));
   run::restore_weights(contents, assembly);
   assembly.task->model().eval();
   std::optional<nn::Substitution> averaged;

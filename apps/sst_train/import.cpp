@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "core/file.hpp"
 #include "core/version.hpp"
 #include "data/language_data.hpp"
 #include "models/hf_folder.hpp"
@@ -62,6 +63,10 @@ Action add_import(CLI::App& command) {
     diagnostics.throw_if_errors();
     run::CheckpointContents contents;
     for (const auto& [name, tensor] : model.tensors) contents.model[name] = tensor.to(torch::kFloat32);
+    for (const char* name :
+         {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model"})
+      if (const fs::path file = fs::path(options->folder) / name; fs::exists(file))
+        contents.tokenizer[name] = read_file(file);
     contents.state = {{"step", 0}};
     contents.rng = nlohmann::json::object();
     contents.recipe_yaml = recipe.to_yaml();

@@ -18,8 +18,8 @@ const std::vector<Verb>& verbs() {
       {"train", add_train},       {"eval", add_eval},       {"translate", add_translate}, {"generate", add_generate},
       {"score", add_score},       {"prepare", add_prepare}, {"validate", add_validate},   {"show", add_show},
       {"estimate", add_estimate}, {"inspect", add_inspect}, {"export", add_export},       {"import", add_import},
-      {"sweep", add_sweep},       {"report", add_report},   {"recipes", add_recipes},     {"schema", add_schema},
-      {"doctor", add_doctor},
+      {"average", add_average},   {"sweep", add_sweep},     {"report", add_report},       {"recipes", add_recipes},
+      {"schema", add_schema},     {"doctor", add_doctor},
   };
   return list;
 }

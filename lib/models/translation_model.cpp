@@ -35,7 +35,7 @@ void DecoderState::select(const std::vector<int64_t>& rows) {
 
 TranslationModel::TranslationModel(const TranslationOptions& options, const TranslationVocabulary& vocabulary,
                                    const TranslationGeometry& geometry, const nn::Build& build)
-    : options_(options), vocabulary_(vocabulary), has_points_(geometry.has_points) {
+    : options_(options), vocabulary_(vocabulary) {
   encoder_ = make_side("encoder", geometry, build, nullptr);
   const bool shared = options.tie_embeddings == "all";
   decoder_ = make_side("decoder", geometry, build, shared ? encoder_.embed->words() : nullptr);
@@ -152,14 +152,6 @@ nn::TokenLoss TranslationModel::loss(const TranslationBatch& batch, const Transl
                            .label_smoothing = options.label_smoothing,
                            .padding = vocabulary_.target_padding},
                           pass);
-}
-
-std::vector<std::string> TranslationModel::lorentz_parameters() const {
-  if (!has_points_) return {};
-  std::vector<std::string> names{"encoder.embed.words.weight"};
-  if (options_.tie_embeddings != "all") names.push_back("decoder.embed.words.weight");
-  if (options_.tie_embeddings == "none") names.push_back("generator.cls");
-  return names;
 }
 
 }  // namespace sst::models

@@ -98,8 +98,6 @@ class TranslationModel final : public torch::nn::Module {
   /// Σ over all target positions, words and end token, in nats.
   nn::TokenLoss loss(const TranslationBatch& batch, const TranslationLossOptions& options, const nn::Pass& pass);
 
-  /// Names of the tensors whose rows are points of the hyperboloid.
-  std::vector<std::string> lorentz_parameters() const;
   const TranslationOptions& options() const { return options_; }
   const TranslationVocabulary& vocabulary() const { return vocabulary_; }
 
@@ -120,10 +118,12 @@ class TranslationModel final : public torch::nn::Module {
 
   TranslationOptions options_;
   TranslationVocabulary vocabulary_;
-  bool has_points_;
   Side encoder_, decoder_;
   std::shared_ptr<nn::Generator> generator_;
 };
+
+/// Names of the tensors of such a model whose rows are points of the hyperboloid.
+std::vector<std::string> lorentz_parameters(const TranslationOptions& options);
 
 /// Checks the options and makes the model with initial values from build.seed.
 std::shared_ptr<TranslationModel> make_translation_model(const TranslationOptions& options,

@@ -34,6 +34,14 @@ void check_options(const TranslationOptions& options, const TranslationVocabular
   geometries().at(options.geometry).check(options);
 }
 
+std::vector<std::string> lorentz_parameters(const TranslationOptions& options) {
+  if (!geometries().at(options.geometry).has_points) return {};
+  std::vector<std::string> names{"encoder.embed.words.weight"};
+  if (options.tie_embeddings != "all") names.push_back("decoder.embed.words.weight");
+  if (options.tie_embeddings == "none") names.push_back("generator.cls");
+  return names;
+}
+
 std::shared_ptr<TranslationModel> make_translation_model(const TranslationOptions& options,
                                                          const TranslationVocabulary& vocabulary,
                                                          const nn::Build& build) {

@@ -1,5 +1,6 @@
 #include "run/checkpoint.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -49,11 +50,17 @@ json parse_part(const fs::path& folder, const char* name) {
   return parsed;
 }
 
-/// The files a manifest has to describe.
-std::vector<const char*> files_of(const json& manifest) {
-  std::vector<const char*> names(kFiles.begin(), kFiles.end());
-  if (manifest["files"].contains(kAverages)) names.push_back(kAverages);
+/// The files a manifest has to describe, then those that it may.
+std::vector<std::string> files_of(const json& manifest) {
+  std::vector<std::string> names(kFiles.begin(), kFiles.end());
+  for (const auto& [name, entry] : manifest["files"].items())
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   return names;
+}
+
+/// Those that are no part of every checkpoint, and no averages.
+bool is_tokenizer_file(const std::string& name) {
+  return name != kAverages && std::find(kFiles.begin(), kFiles.end(), name) == kFiles.end();
 }
 
 /// The manifest with every field of the expected type.
@@ -75,11 +82,12 @@ json read_manifest(const fs::path& folder) {
     has(key, [](const json& v) { return v.is_boolean(); });
   for (const char* key : {"recipe_hash", "writer", "written"}) has(key, [](const json& v) { return v.is_string(); });
   has("files", [](const json& v) { return v.is_object(); });
-  for (const char* name : files_of(manifest)) {
+  for (const std::string& name : files_of(manifest)) {
     const json entry = manifest["files"].value(name, json());
     if (!entry.is_object() || !entry.contains("bytes") || !entry["bytes"].is_number_unsigned() ||
         !entry.contains("sha256") || !entry["sha256"].is_string())
-      refuse(folder, std::string("MANIFEST.json does not describe ") + name);
+      refuse(folder, "MANIFEST.json does not describe " + name);
+    if (fs::path(name).filename() != name) refuse(folder, "MANIFEST.json names a file elsewhere: " + name);
   }
   return manifest;
 }
@@ -97,13 +105,12 @@ CheckpointNote note_of(const json& manifest) {
   return note;
 }
 
-void verify_file(const fs::path& folder, const char* name, const json& expected) {
+void verify_file(const fs::path& folder, const std::string& name, const json& expected) {
   std::error_code error;
   const uint64_t bytes = fs::file_size(folder / name, error);
-  if (error) refuse(folder, std::string(name) + " cannot be read: " + error.message());
+  if (error) refuse(folder, name + " cannot be read: " + error.message());
   if (bytes != expected["bytes"].get<uint64_t>())
-    refuse(folder, std::string(name) + " has " + std::to_string(bytes) + " bytes, its manifest says " +
-                       expected["bytes"].dump());
+    refuse(folder, name + " has " + std::to_string(bytes) + " bytes, its manifest says " + expected["bytes"].dump());
   std::string sha256;
   try {
     sha256 = sha256_of_file(folder / name);
@@ -111,12 +118,12 @@ void verify_file(const fs::path& folder, const char* name, const json& expected)
     refuse(folder, unreadable.what());
   }
   if (sha256 != expected["sha256"].get<std::string>())
-    refuse(folder, std::string(name) + " is damaged: its SHA-256 is not the one in the manifest");
+    refuse(folder, name + " is damaged: its SHA-256 is not the one in the manifest");
   if (is_tensor_file(name)) tensor::read_safetensors_header(folder / name);
 }
 
 CheckpointNote verify(const fs::path& folder, const json& manifest) {
-  for (const char* name : files_of(manifest)) verify_file(folder, name, manifest["files"][name]);
+  for (const std::string& name : files_of(manifest)) verify_file(folder, name, manifest["files"][name]);
   return note_of(manifest);
 }
 
@@ -137,6 +144,7 @@ void write_checkpoint(const fs::path& folder, const CheckpointContents& contents
          tensor::write_safetensors(folder / "optimizer.safetensors", note.weights_only ? none : contents.optimizer));
   record("method.safetensors", tensor::write_safetensors(folder / "method.safetensors", contents.method));
   if (!contents.averages.empty()) record(kAverages, tensor::write_safetensors(folder / kAverages, contents.averages));
+  for (const auto& [name, text] : contents.tokenizer) record(name.c_str(), write_file_synced(folder / name, text));
   record("state.json", write_file_synced(folder / "state.json", contents.state.dump(1)));
   record("rng.json", write_file_synced(folder / "rng.json", contents.rng.dump(1)));
   record("recipe.yaml", write_file_synced(folder / "recipe.yaml", contents.recipe_yaml));
@@ -170,6 +178,8 @@ CheckpointContents load_checkpoint(const fs::path& folder) {
   contents.optimizer = tensor::read_safetensors(folder / "optimizer.safetensors").tensors;
   contents.method = tensor::read_safetensors(folder / "method.safetensors").tensors;
   if (manifest["files"].contains(kAverages)) contents.averages = tensor::read_safetensors(folder / kAverages).tensors;
+  for (const std::string& name : files_of(manifest))
+    if (is_tokenizer_file(name)) contents.tokenizer[name] = read_part(folder, name.c_str());
   contents.state = parse_part(folder, "state.json");
   contents.rng = parse_part(folder, "rng.json");
   contents.recipe_yaml = read_part(folder, "recipe.yaml");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 ///
 ///     model.safetensors  optimizer.safetensors  method.safetensors  state.json  rng.json  recipe.yaml
 ///     averages.safetensors, where train.ema asks for averages
+///     the tokenizer's files, where there is text: vocab.json, tokenizer.model, de.vocab, …
 ///     MANIFEST.json
 namespace sst::run {
 
@@ -21,13 +23,14 @@ inline constexpr int kCheckpointFormat = 1;
 /// Everything a run needs to go on as if it had never stopped.
 struct CheckpointContents {
   int64_t step = 0;
-  tensor::NamedTensors model;      ///< weights under stable names
-  tensor::NamedTensors optimizer;  ///< states by parameter name: "exp_avg/encoder.0.fc1.weight"
-  tensor::NamedTensors method;     ///< projections, bases, masters
-  tensor::NamedTensors averages;   ///< of train.ema: "ema_0.999/encoder.0.fc1.weight"; mostly none
-  nlohmann::json state;            ///< step, epoch, position in data, best so far, …; finite numbers only
-  nlohmann::json rng;              ///< seed and stream counters
-  std::string recipe_yaml;         ///< as resolved
+  tensor::NamedTensors model;                    ///< weights under stable names
+  tensor::NamedTensors optimizer;                ///< states by parameter name: "exp_avg/encoder.0.fc1.weight"
+  tensor::NamedTensors method;                   ///< projections, bases, masters
+  tensor::NamedTensors averages;                 ///< of train.ema: "ema_0.999/encoder.0.fc1.weight"; mostly none
+  std::map<std::string, std::string> tokenizer;  ///< its files, by name; a trained model is usable without its data
+  nlohmann::json state;     ///< step, epoch, position in data, best so far, …; finite numbers only
+  nlohmann::json rng;       ///< seed and stream counters
+  std::string recipe_yaml;  ///< as resolved
   std::string recipe_hash;
   std::string writer_version;
 };

@@ -4,12 +4,14 @@
 #include <fmt/ranges.h>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/version.hpp"
 #include "methods/registry.hpp"
 #include "recipe/load.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/recipe_schema.hpp"
 #include "tasks/registry.hpp"
+#include "tensor/lorentz.hpp"
 
 namespace sst::run {
 namespace {
@@ -70,6 +72,7 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
                          {"data_sha256", assembly.task->data_sha256()}});
   // Every draw is a pure function of (seed, stream, index) and every index follows from the step.
   contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.data_step()}};
+  for (const auto& [name, path] : assembly.task->tokenizer_files()) contents.tokenizer[name] = read_file(path);
   contents.recipe_yaml = recipe.to_yaml();
   contents.recipe_hash = recipe.hash();
   contents.writer_version = std::string(version_number());
@@ -103,13 +106,28 @@ void restore_weights(const CheckpointContents& contents, Assembly& assembly) {
   assembly.averages.load_state_dict(contents.averages, assembly.task->model());
 }
 
+recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesystem::path& folder,
+                         recipe::LoadOptions load) {
+  const auto read = [&] {
+    recipe::Diagnostics diagnostics;
+    auto recipe =
+        recipe::load_text(contents.recipe_yaml, (folder / "recipe.yaml").string(), load, recipe_schema(), diagnostics);
+    diagnostics.throw_if_errors();
+    return recipe;
+  };
+  auto recipe = read();
+  if (contents.tokenizer.empty()) return recipe;
+  const auto& kept = tasks::registry().at(recipe.text("task")).kept_tokenizer;
+  const auto file = std::filesystem::absolute(kept ? folder / kept(recipe) : folder);
+  load.overrides.insert(load.overrides.begin(),
+                        "tokenizer.model=" + recipe::to_flow_yaml(recipe::Node::scalar(file.string())));
+  return read();
+}
+
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
                                const std::string& weights) {
   const auto contents = load_checkpoint(folder);
-  recipe::Diagnostics diagnostics;
-  auto recipe =
-      recipe::load_text(contents.recipe_yaml, (folder / "recipe.yaml").string(), load, recipe_schema(), diagnostics);
-  diagnostics.throw_if_errors();
+  auto recipe = recipe_of(contents, folder, load);
   // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
   const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
   if (weights != "trained")
@@ -123,6 +141,45 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
   TrainedTensors trained{.recipe = std::move(recipe), .step = contents.step, .tensors = {}};
   for (auto& [name, tensor] : nn::dense_tensors(task->model())) trained.tensors.emplace(name, tensor);
   return trained;
+}
+
+CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
+  require(!folders.empty(), "the mean of no checkpoints");
+  CheckpointContents mean;
+  std::map<std::string, torch::Tensor> sums;
+  for (const auto& folder : folders) {
+    const auto trained = trained_tensors(folder);
+    for (const auto& [name, tensor] : trained.tensors) {
+      auto& sum = sums[name];
+      if (&folder == &folders.front())
+        sum = tensor.to(torch::kFloat64);
+      else if (!sum.defined() || sum.sizes() != tensor.sizes())
+        throw CheckpointError("'" + folder.string() + "' holds a tensor '" + name + "' that '" +
+                                  folders.front().string() + "' has not, or has in another shape",
+                              "average checkpoints of one run");
+      else
+        sum += tensor;
+    }
+    if (trained.tensors.size() != sums.size())
+      throw CheckpointError("'" + folder.string() + "' lacks tensors that '" + folders.front().string() + "' has",
+                            "average checkpoints of one run");
+  }
+  const auto first = load_checkpoint(folders.front());
+  auto recipe = recipe_of(first, folders.front(), {.overrides = {"method.name=full"}});
+  const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
+  for (auto& [name, sum] : sums) sum /= static_cast<double>(folders.size());
+  for (const std::string& point : task->lorentz_parameters())
+    sums.at(point) = tensor::lorentz::normalise(sums.at(point));
+  for (const auto& [name, sum] : sums)
+    mean.model[name] = sum.to(first.model.count(name) > 0 ? first.model.at(name).scalar_type() : torch::kFloat32);
+  mean.step = read_checkpoint_note(folders.back()).step;
+  mean.state = {{"step", mean.step}, {"averaged", folders.size()}};
+  mean.rng = nlohmann::json::object();
+  mean.tokenizer = first.tokenizer;
+  mean.recipe_yaml = recipe.to_yaml();
+  mean.recipe_hash = recipe.hash();
+  mean.writer_version = std::string(version_number());
+  return mean;
 }
 
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {

@@ -40,6 +40,11 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
 ///   throws    CheckpointError naming the first tensor or key that is missing, unknown or of another shape
 TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best);
 
+/// The recipe that a checkpoint was trained by, with the tokenizer that the checkpoint keeps in the place of the one it
+/// named. Throws recipe::RecipeError when overrides do not fit.
+recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesystem::path& folder,
+                         recipe::LoadOptions load = {});
+
 /// A trained model with plain matrices, whatever method trained it.
 struct TrainedTensors {
   recipe::Recipe recipe;
@@ -50,6 +55,11 @@ struct TrainedTensors {
 /// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {},
                                const std::string& weights = "trained");
+
+/// The arithmetic mean of the weights of several checkpoints of one model, as a checkpoint of plain matrices from which
+/// nothing can be resumed. Points of the hyperboloid are brought back to it.
+///   throws    CheckpointError naming the first tensor that another one lacks or has in another shape
+CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders);
 
 /// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
 /// whatever method trained it; every other tensor is copied.

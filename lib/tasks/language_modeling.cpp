@@ -13,6 +13,7 @@
 #include "models/registry.hpp"
 #include "nn/linear.hpp"
 #include "nn/token_loss.hpp"
+#include "tasks/tokenizer_files.hpp"
 #include "tensor/memory_meter.hpp"
 
 namespace sst::tasks {
@@ -206,8 +207,8 @@ std::map<std::string, std::filesystem::path> LanguageModeling::tokenizer_files()
   if (recipe_.tokenizer.type == "gpt2_bpe") {
     for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
       if (fs::exists(model / name)) files[name] = model / name;
-  } else if (recipe_.tokenizer.type == "sentencepiece") {
-    files["tokenizer.model"] = model;
+  } else if (const std::string name = kept_tokenizer_name(recipe_.tokenizer.type); !name.empty()) {
+    files[name] = single_model_file(model);
   }
   return files;
 }

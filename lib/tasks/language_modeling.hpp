@@ -51,7 +51,7 @@ class LanguageModeling final : public Task {
   /// Ids that stand in front of every text: OPT's `</s>`.
   std::vector<int32_t> text_start() const;
   /// Name in a Hugging Face folder → file, for what the tokenizer was read from.
-  std::map<std::string, std::filesystem::path> tokenizer_files() const;
+  std::map<std::string, std::filesystem::path> tokenizer_files() const override;
 
  private:
   const data::LanguageData& data() const;

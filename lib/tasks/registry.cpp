@@ -6,6 +6,7 @@
 #include "tasks/language_modeling.hpp"
 #include "tasks/link_prediction.hpp"
 #include "tasks/node_classification.hpp"
+#include "tasks/tokenizer_files.hpp"
 #include "tasks/translation.hpp"
 
 namespace sst::tasks {
@@ -46,23 +47,25 @@ TaskEntry graph_entry(const std::string& doc, data::GraphTask task, std::vector<
 }
 
 TaskEntry language_entry() {
-  return {.doc = "the next token of a text",
-          .metrics = {"loss", "ppl_token", "ppl_word", "bits_per_byte"},
-          .counts_tokens = true,
-          .describe =
-              [](recipe::Schema& schema, const std::string& name) {
-                const auto when = recipe::only_when("task", {name});
-                schema.describe<data::LanguageDataOptions>("data", when);
-                schema.describe<text::TokenizerOptions>("tokenizer", when);
-                schema.describe<models::LanguageModelOptions>("model", when);
-                schema.describe<VocabularyOptions>("model", when);
-                schema.describe<LanguageStepOptions>("train", when);
-                schema.describe<LanguageEvalOptions>("eval", when);
-              },
-          .check = check_language_recipe,
-          .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
-            return std::make_unique<LanguageModeling>(LanguageRecipe::from(recipe));
-          }};
+  return {
+      .doc = "the next token of a text",
+      .metrics = {"loss", "ppl_token", "ppl_word", "bits_per_byte"},
+      .counts_tokens = true,
+      .describe =
+          [](recipe::Schema& schema, const std::string& name) {
+            const auto when = recipe::only_when("task", {name});
+            schema.describe<data::LanguageDataOptions>("data", when);
+            schema.describe<text::TokenizerOptions>("tokenizer", when);
+            schema.describe<models::LanguageModelOptions>("model", when);
+            schema.describe<VocabularyOptions>("model", when);
+            schema.describe<LanguageStepOptions>("train", when);
+            schema.describe<LanguageEvalOptions>("eval", when);
+          },
+      .check = check_language_recipe,
+      .kept_tokenizer = [](const recipe::Recipe& recipe) { return kept_tokenizer_name(recipe.text("tokenizer.type")); },
+      .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
+        return std::make_unique<LanguageModeling>(LanguageRecipe::from(recipe));
+      }};
 }
 
 TaskEntry translation_entry() {
@@ -85,6 +88,10 @@ TaskEntry translation_entry() {
                 schema.describe<TranslationEvalOptions>("eval", when);
               },
           .check = check_translation_recipe,
+          .kept_tokenizer =
+              [](const recipe::Recipe& recipe) {
+                return kept_sentence_tokenizer(recipe.read<text::TokenizerOptions>("tokenizer"));
+              },
           .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
             return std::make_unique<Translation>(TranslationRecipe::from(recipe));
           }};

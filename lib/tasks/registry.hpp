@@ -31,6 +31,8 @@ struct TaskEntry {
   /// Reports what the task's sections get wrong together, and returns the linear maps that its model would ask for,
   /// without initial weights; none when that cannot be told.
   std::function<std::vector<nn::LinearSpec>(const recipe::Recipe&, recipe::Diagnostics&)> check;
+  /// Where among the files that a checkpoint keeps the one is that `tokenizer.model` should name: "" for their folder.
+  std::function<std::string(const recipe::Recipe&)> kept_tokenizer = {};
   /// Reads and checks the data. Throws DataError, UserError.
   std::function<std::unique_ptr<Task>(const recipe::Recipe&)> make;
 };

@@ -3,6 +3,7 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -52,6 +53,9 @@ class Task {
   virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
   /// `split` is "valid" or "test"; `pass` is one of evaluation.
   virtual Metrics evaluate(const std::string& split, const nn::Pass& pass) = 0;
+
+  /// The files that text is tokenized with, by the name under which a checkpoint keeps them.
+  virtual std::map<std::string, std::filesystem::path> tokenizer_files() const { return {}; }
 
   /// Lines for the table at the start, such as {"nodes", "2,708"}.
   virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;

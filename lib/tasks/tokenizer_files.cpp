@@ -31,4 +31,22 @@ void require_trained(const fs::path& path) {
                     "sst-train prepare RECIPE trains it");
 }
 
+std::string kept_tokenizer_name(const std::string& type) {
+  if (type == "sentencepiece") return "tokenizer.model";
+  if (type == "characters") return "characters.json";
+  return type == "whitespace" ? "vocabulary.txt" : "";
+}
+
+std::string kept_sentence_tokenizer(const text::TokenizerOptions& options) {
+  if (!options.joint) return "";
+  return options.type == "sentencepiece" ? "joint.model" : "joint.vocab";
+}
+
+fs::path single_model_file(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  for (const auto& entry : fs::directory_iterator(path))
+    if (entry.path().extension() == ".model") return entry.path();  // SentencePiece refused a folder with several
+  return path;
+}
+
 }  // namespace sst::tasks

@@ -9,6 +9,7 @@
 #include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "tasks/tokenizer_files.hpp"
 #include "text/line_reader.hpp"
 #include "text/unicode_properties.hpp"
 #include "text/word_vocabulary.hpp"
@@ -25,12 +26,6 @@ TranslationSplit split_named(const std::string& name) {
   return name == "train"   ? TranslationSplit::kTrain
          : name == "valid" ? TranslationSplit::kValid
                            : TranslationSplit::kTest;
-}
-
-int64_t target_tokens(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) {
-  int64_t tokens = 0;
-  for (const int64_t pair : pairs) tokens += corpus.lengths()[static_cast<size_t>(pair)].target + 1;  // and the end
-  return tokens;
 }
 
 }  // namespace
@@ -50,8 +45,10 @@ Translation::Translation(TranslationRecipe recipe)
 const Translation::Corpora& Translation::corpora() const {
   if (corpora_) return *corpora_;
   const auto read = [&](TranslationSplit split) {
+    auto options = data::parallel_options(recipe_.data, split);
+    options.keeps_text = split == TranslationSplit::kTrain && recipe_.tokenizer.sampling_alpha > 0;
     return text::ParallelCorpus(data::parallel_files(recipe_.data, split, recipe_.data_root), *tokenizers_.source,
-                                *tokenizers_.target, data::parallel_options(recipe_.data, split));
+                                *tokenizers_.target, options);
   };
   Corpora all{.train = read(TranslationSplit::kTrain), .valid = read(TranslationSplit::kValid), .test = {}};
   if (has_test()) all.test = read(TranslationSplit::kTest);
@@ -91,58 +88,77 @@ void Translation::build(const nn::Build& build) {
 
 int64_t Translation::batches_per_epoch() const { return corpora().batches; }
 
-std::vector<int64_t> Translation::pairs_of(int64_t micro_batch) const {
+models::TranslationBatch Translation::training_batch(int64_t micro_batch) const {
   const int64_t epoch = micro_batch / batches_per_epoch(), index = micro_batch % batches_per_epoch();
   if (!epoch_ || epoch_->first != epoch)
     epoch_.emplace(epoch, data::PairBatches(corpora().train.lengths(), recipe_.step.limit(), recipe_.seed, epoch));
-  const auto pairs = epoch_->second[index];
-  return {pairs.begin(), pairs.end()};
+  return batch(corpora().train, epoch_->second[index],
+               recipe_.tokenizer.sampling_alpha > 0 ? std::optional(epoch) : std::nullopt);
 }
 
-models::TranslationBatch Translation::batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) const {
-  int64_t source_width = 0, target_width = 0;
+/// With sampling, each side is cut anew in each epoch, a pure function of (seed, epoch, pair); batches stay those of the
+/// best segmentation.
+models::TranslationBatch Translation::batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,
+                                            std::optional<int64_t> sampled_in_epoch) const {
+  using Sentence = std::vector<int32_t>;
+  const auto drawn = [&](int64_t pair, bool is_source) {
+    const auto index = combine(name_index(is_source ? "source pieces" : "target pieces"),
+                               combine(static_cast<uint64_t>(*sampled_in_epoch), static_cast<uint64_t>(pair)));
+    CounterRng rng(recipe_.seed, Stream::kData, index);
+    const auto& [source, target] = corpus.text(pair);
+    const auto longest = static_cast<size_t>(is_source ? recipe_.data.max_src_len : recipe_.data.max_tgt_len);
+    Sentence ids;
+    (is_source ? tokenizers_.source : tokenizers_.target)
+        ->encode_sampled(is_source ? source : target, recipe_.tokenizer.sampling_alpha, rng, ids);
+    ids.resize(std::min(ids.size(), longest));
+    return ids;
+  };
+  std::vector<Sentence> sources, targets;
+  size_t source_width = 0, target_width = 0;
   for (const int64_t pair : pairs) {
-    const text::PairLength length = corpus.lengths()[static_cast<size_t>(pair)];
-    source_width = std::max<int64_t>(source_width, length.source);
-    target_width = std::max<int64_t>(target_width, length.target + 2);
+    const auto source = corpus.source(pair), target = corpus.target(pair);
+    sources.push_back(sampled_in_epoch ? drawn(pair, true) : Sentence(source.begin(), source.end()));
+    targets.push_back(sampled_in_epoch ? drawn(pair, false) : Sentence(target.begin(), target.end()));
+    source_width = std::max(source_width, sources.back().size());
+    target_width = std::max(target_width, targets.back().size() + 2);
   }
   const auto rows = static_cast<int64_t>(pairs.size());
-  models::TranslationBatch batch{
-      .source = torch::full({rows, source_width}, vocabulary_.source_padding, torch::kInt64),
-      .source_lengths = torch::empty({rows}, torch::kInt64),
-      .target = torch::full({rows, target_width}, vocabulary_.target_padding, torch::kInt64)};
-  auto* const lengths = batch.source_lengths.mutable_data_ptr<int64_t>();
-  for (int64_t row = 0; row < rows; ++row) {
-    const auto source = corpus.source(pairs[static_cast<size_t>(row)]);
-    const auto target = corpus.target(pairs[static_cast<size_t>(row)]);
-    lengths[row] = static_cast<int64_t>(source.size());
-    std::copy(source.begin(), source.end(), batch.source.mutable_data_ptr<int64_t>() + row * source_width);
+  const auto padded = [&](size_t width, int64_t padding) {
+    return torch::full({rows, static_cast<int64_t>(width)}, padding, torch::kInt64);
+  };
+  models::TranslationBatch batch{.source = padded(source_width, vocabulary_.source_padding),
+                                 .source_lengths = torch::empty({rows}, torch::kInt64),
+                                 .target = padded(target_width, vocabulary_.target_padding)};
+  for (size_t row = 0; row < sources.size(); ++row) {
+    batch.source_lengths.mutable_data_ptr<int64_t>()[row] = static_cast<int64_t>(sources[row].size());
+    std::copy(sources[row].begin(), sources[row].end(), batch.source.mutable_data_ptr<int64_t>() + row * source_width);
     int64_t* const words = batch.target.mutable_data_ptr<int64_t>() + row * target_width;
     words[0] = vocabulary_.begin;
-    std::copy(target.begin(), target.end(), words + 1);
-    words[target.size() + 1] = vocabulary_.end;
+    std::copy(targets[row].begin(), targets[row].end(), words + 1);
+    words[targets[row].size() + 1] = vocabulary_.end;
   }
   return {batch.source.to(device_), batch.source_lengths.to(device_), batch.target.to(device_)};
 }
 
 StepShape Translation::step_shape(int64_t step) {
   const int64_t micro_batches = recipe_.step.micro_batches();
-  step_pairs_.clear();
-  int64_t tokens = 0;
+  step_batches_.clear();
+  double tokens = 0;
   for (int64_t part = 0; part < micro_batches; ++part) {
-    step_pairs_.push_back(pairs_of(step * micro_batches + part));
-    tokens += target_tokens(corpora().train, step_pairs_.back());
+    step_batches_.push_back(training_batch(step * micro_batches + part));
+    const torch::Tensor predicted = step_batches_.back().target.slice(1, 1);
+    tokens += (predicted != vocabulary_.target_padding).sum().item<double>();
   }
-  return {.parts = micro_batches, .count = static_cast<double>(tokens)};
+  return {.parts = micro_batches, .count = tokens};
 }
 
 nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
   for (int64_t before = 0; before < part; ++before)
-    mine.first_row += static_cast<int64_t>(step_pairs_[static_cast<size_t>(before)].size());
+    mine.first_row += step_batches_[static_cast<size_t>(before)].source.size(0);
   mine.recompute = recipe_.step.recompute == "blocks";
-  const auto loss = model_->loss(batch(corpora().train, step_pairs_[static_cast<size_t>(part)]),
-                                 {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  const auto loss =
+      model_->loss(step_batches_[static_cast<size_t>(part)], {.label_smoothing = recipe_.step.label_smoothing}, mine);
   return {loss.sum, loss.count, loss.nll.item<double>()};
 }
 
@@ -238,6 +254,14 @@ std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const 
       texts[i].push_back({target_words.join(pieces), join(pieces, " "), hypothesis.score});
     }
   return texts;
+}
+
+std::map<std::string, std::filesystem::path> Translation::tokenizer_files() const {
+  const auto [source, target] = recipe_.tokenizer_paths();
+  const std::string both = kept_sentence_tokenizer(recipe_.tokenizer);
+  if (!both.empty()) return {{both, single_model_file(source)}};
+  return {{recipe_.data.src_lang + source.extension().string(), source},
+          {recipe_.data.tgt_lang + target.extension().string(), target}};
 }
 
 std::vector<std::pair<std::string, std::string>> Translation::facts() const {

@@ -33,7 +33,7 @@ class Translation final : public Task {
   Workload workload() const override;
   void build(const nn::Build& build) override;
   torch::nn::Module& model() override { return *model_; }
-  std::vector<std::string> lorentz_parameters() const override { return model_->lorentz_parameters(); }
+  std::vector<std::string> lorentz_parameters() const override { return models::lorentz_parameters(recipe_.model); }
   bool has_test() const override { return !recipe_.data.test_src.values.empty(); }
 
   StepShape step_shape(int64_t step) override;
@@ -47,6 +47,7 @@ class Translation final : public Task {
                                                      const models::BeamOptions& options, int64_t batch_tokens,
                                                      const nn::Pass& pass);
 
+  std::map<std::string, std::filesystem::path> tokenizer_files() const override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override;
   double activation_bytes() const override;
@@ -61,9 +62,10 @@ class Translation final : public Task {
   const text::ParallelCorpus& corpus(const std::string& split) const;
   bool decodes(const std::string& split) const;
   int64_t batches_per_epoch() const;
-  /// The pairs of one micro-batch of the endless list.
-  std::vector<int64_t> pairs_of(int64_t micro_batch) const;
-  models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs) const;
+  /// One micro-batch of the endless list.
+  models::TranslationBatch training_batch(int64_t micro_batch) const;
+  models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,
+                                 std::optional<int64_t> sampled_in_epoch = {}) const;
   void add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics);
 
   TranslationRecipe recipe_;
@@ -73,7 +75,7 @@ class Translation final : public Task {
   mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that was asked for last
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
-  std::vector<std::vector<int64_t>> step_pairs_;  ///< of the current step, by micro-batch
+  std::vector<models::TranslationBatch> step_batches_;  ///< of the current step
 };
 
 }  // namespace sst::tasks

@@ -63,6 +63,7 @@ ParallelCorpus::ParallelCorpus(const ParallelFiles& files, const Tokenizer& sour
     source_.append(source_ids);
     target_.append(target_ids);
     lengths_.push_back({static_cast<int32_t>(source_ids.size()), static_cast<int32_t>(target_ids.size())});
+    if (options.keeps_text) texts_.emplace_back(pair.source, pair.target);
   }
   digests_ = reader.digests();
   if (counts_.kept == 0)

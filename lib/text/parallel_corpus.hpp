@@ -44,6 +44,7 @@ struct PairCounts {
 struct ParallelOptions {
   bool lowercase = false;
   std::optional<PairFilter> filter = {};  ///< for training text; a pair with an empty side is dropped then, too
+  bool keeps_text = false;                ///< for drawing other segmentations of it
 };
 
 /// Parallel text as ids, in memory.
@@ -59,6 +60,8 @@ class ParallelCorpus {
   std::span<const int32_t> source(int64_t pair) const { return source_.at(pair); }
   std::span<const int32_t> target(int64_t pair) const { return target_.at(pair); }
   const std::vector<PairLength>& lengths() const { return lengths_; }
+  /// Both sides of a pair as text, where the options keep it; what truncation left out is there too.
+  const std::pair<std::string, std::string>& text(int64_t pair) const { return texts_.at(static_cast<size_t>(pair)); }
   const PairCounts& counts() const { return counts_; }
   const std::vector<FileDigest>& digests() const { return digests_; }  ///< of the files: source and target in turn
 
@@ -83,6 +86,7 @@ class ParallelCorpus {
 
   Side source_, target_;
   std::vector<PairLength> lengths_;
+  std::vector<std::pair<std::string, std::string>> texts_;
   PairCounts counts_;
   std::vector<FileDigest> digests_;
 };

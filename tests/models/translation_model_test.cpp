@@ -111,7 +111,7 @@ int64_t stored_numbers(const torch::nn::Module& model) {
 
 optim::Optimizer riemannian_adam(const TranslationModel& model) {
   optim::Optimizer optimizer(std::make_unique<optim::RiemannianAdam>(optim::AdamOptions{}), 0);
-  const auto points = model.lorentz_parameters();
+  const auto points = lorentz_parameters(model.options());
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) {
     const bool is_point = std::find(points.begin(), points.end(), name) != points.end();
     optimizer.add({.name = name,
@@ -325,7 +325,7 @@ TEST_CASE("initial values depend on the seed and the name alone, tables of words
                                               {.seed = seed, .tensors = torch::kFloat64});
     std::map<std::string, Tensor> tensors;
     for (const auto& [name, tensor] : nn::stored_tensors(*model)) tensors[name] = tensor.detach();
-    for (const std::string& name : model->lorentz_parameters())
+    for (const std::string& name : lorentz_parameters(model->options()))
       CHECK(torch::allclose(tensor::lorentz::minkowski_inner(tensors.at(name), tensors.at(name)),
                             -torch::ones({30}, torch::kFloat64), 0, 1e-9));
     return tensors;

@@ -135,7 +135,7 @@ TEST_CASE("the smoothed loss, the plain one and accuracy are the published ones"
   const auto& entry = vectors->at("shared").at("loss");
   constexpr int64_t kPadding = 1;
   torch::Tensor targets = testing::mt_tensor(entry.at("target"));
-  targets = torch::where(targets == kPadding, kNoTarget, targets);
+  targets = torch::where(targets == kPadding, tensor::kNoTarget, targets);
   const auto check = [&](double epsilon, const std::string& sum, const std::string& gradient) {
     const torch::Tensor logits = testing::mt_tensor(entry.at("logits")).requires_grad_();
     const TokenLoss loss = token_loss_of_scores(logits, targets, {.label_smoothing = epsilon, .padding = kPadding});
