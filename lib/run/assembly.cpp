@@ -115,6 +115,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.optimizer =
       std::make_unique<optim::Optimizer>(optim::make_rule(assembly.optim), assembly.optim.weight_decay);
   add_parameters(assembly);
+  assembly.method->attach(*assembly.optimizer);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
@@ -123,6 +124,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                                                   ? recipe.value<int64_t>("method.restart_warmup_steps")
                                                                   : 0,
                                       .peak_lr = assembly.optim.lr});
+  assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   return assembly;
 }
@@ -138,16 +140,18 @@ ParameterCounts count_parameters(const Assembly& assembly) {
 MemoryEstimate estimate_memory(const Assembly& assembly) {
   const auto counts = count_parameters(assembly);
   const double bytes_each = static_cast<double>(torch::elementSize(assembly.precision.dtype()));
-  const auto rule = optim::make_rule(assembly.optim);
-  double moments = 0;
-  for (const auto& parameter : assembly.optimizer->parameters()) {
-    const auto shape_only = torch::empty_like(parameter.tensor, torch::kMeta);
-    for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
-      moments += static_cast<double>(moment.nbytes());
+  double states = static_cast<double>(assembly.optimizer->moment_bytes());
+  for (const auto& [name, tensor] : assembly.method->state_dict()) states += static_cast<double>(tensor.nbytes());
+  double gradients = static_cast<double>(counts.trainable) * bytes_each;
+  if (assembly.method->updates_within_backward()) {
+    int64_t largest = 0;
+    for (const auto& parameter : assembly.optimizer->parameters())
+      largest = std::max(largest, parameter.tensor.numel());
+    gradients = static_cast<double>(largest) * bytes_each;
   }
   return {.parameters = static_cast<double>(counts.total) * bytes_each,
-          .gradients = static_cast<double>(counts.trainable) * bytes_each,
-          .optimizer_states = moments,
+          .gradients = gradients,
+          .optimizer_states = states,
           .activations = assembly.task->activation_bytes()};
 }
 
