@@ -1,6 +1,7 @@
 #include "methods/registry.hpp"
 
 #include "methods/full.hpp"
+#include "methods/galore.hpp"
 #include "methods/lora.hpp"
 #include "methods/relora.hpp"
 #include "methods/sst.hpp"
@@ -28,6 +29,7 @@ const Registry<MethodEntry>& registry() {
     list.add("full", entry<Full, FullOptions>("every matrix dense, all parameters trained"));
     list.add("lora", entry<Lora, LoraOptions>("a frozen matrix and a trained low-rank update"));
     list.add("relora", entry<Relora, ReloraOptions>("LoRA whose update is merged and restarted at an interval"));
+    list.add("galore", entry<Galore, GaloreOptions>("dense matrices, moments of the gradient's projection to rank r"));
     list.add("sst", entry<Sst, SstOptions>("sparse spectral training: the full SVD, a few vectors at a time"));
     return list;
   }();
