@@ -1,10 +1,12 @@
 #include "methods/registry.hpp"
 
+#include "methods/dora.hpp"
 #include "methods/full.hpp"
 #include "methods/galore.hpp"
 #include "methods/lora.hpp"
 #include "methods/relora.hpp"
 #include "methods/sst.hpp"
+#include "methods/vera.hpp"
 
 namespace sst::methods {
 namespace {
@@ -30,6 +32,8 @@ const Registry<MethodEntry>& registry() {
     list.add("lora", entry<Lora, LoraOptions>("a frozen matrix and a trained low-rank update"));
     list.add("relora", entry<Relora, ReloraOptions>("LoRA whose update is merged and restarted at an interval"));
     list.add("galore", entry<Galore, GaloreOptions>("dense matrices, moments of the gradient's projection to rank r"));
+    list.add("dora", entry<Dora, AdapterOptions>("LoRA whose rows have a trained length apart from their direction"));
+    list.add("vera", entry<Vera, VeraOptions>("trained scales around random matrices that all maps share"));
     list.add("sst", entry<Sst, SstOptions>("sparse spectral training: the full SVD, a few vectors at a time"));
     return list;
   }();
