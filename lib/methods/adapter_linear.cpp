@@ -12,10 +12,10 @@ AdapterLinear::AdapterLinear(const nn::LinearSpec& spec, const Options& options,
       a_(register_parameter("lora_a", initial_a.detach().clone())),
       b_(register_parameter("lora_b", torch::zeros({spec.out, initial_a.size(0)}, base_.options()))) {}
 
-torch::Tensor AdapterLinear::apply(const tensor::Rows& input, const nn::Pass& pass) {
+torch::Tensor AdapterLinear::product(const tensor::Rows& input, const nn::Pass& pass, const torch::Tensor& offset) {
   const tensor::Rows x = nn::in_compute_type(input, pass);
   const tensor::Rows dropped = drop(x, pass);
-  const torch::Tensor y = nn::affine(x, compute_base_.of(base_, pass), nn::in_compute_type(bias(), pass));
+  const torch::Tensor y = nn::affine(x, compute_base_.of(base_, pass), nn::in_compute_type(offset, pass));
   const torch::Tensor inner = dropped.matmul(nn::in_compute_type(a_, pass).t());                   // [rows, rank]
   return torch::addmm(y, inner, nn::in_compute_type(b_, pass).t(), /*beta=*/1, /*alpha=*/scale_);  // [rows, out]
 }

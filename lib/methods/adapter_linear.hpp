@@ -10,7 +10,7 @@ namespace sst::methods {
 /// y = x W₀ᵀ + s · (drop(x) Aᵀ) Bᵀ + b: a frozen matrix and a trained update of rank r (LoRA, Hu et al.,
 /// arXiv 2106.09685, eq. 3). W₀ [out, in] frozen, A [r, in] Kaiming-uniform, B [out, r] zero, s = alpha / r.
 /// Stored as `weight`, `lora_a`, `lora_b`.
-class AdapterLinear final : public nn::LinearMap {
+class AdapterLinear : public nn::LinearMap {
  public:
   struct Options {
     int64_t rank = 1;  ///< clipped to the smaller side
@@ -35,7 +35,10 @@ class AdapterLinear final : public nn::LinearMap {
   const torch::Tensor& b() const { return b_; }
 
  protected:
-  torch::Tensor apply(const tensor::Rows& x, const nn::Pass& pass) override;
+  torch::Tensor apply(const tensor::Rows& x, const nn::Pass& pass) override { return product(x, pass, bias()); }
+  /// x W₀ᵀ + s · (drop(x) Aᵀ) Bᵀ + offset; `offset` [out] may be undefined.
+  torch::Tensor product(const tensor::Rows& x, const nn::Pass& pass, const torch::Tensor& offset);
+  double scale() const { return scale_; }
 
  private:
   tensor::Rows drop(const tensor::Rows& x, const nn::Pass& pass) const;

@@ -5,10 +5,10 @@
 
 namespace sst::methods {
 
-struct LoraOptions : LowRankOptions {
+/// The keys of a frozen matrix with a trained update B A.
+struct AdapterOptions : LowRankOptions {
   std::optional<double> alpha;  ///< not given: = rank, so that the scale is 1
   double dropout = 0;
-  std::string base_init = "auto";
 
   template <class Field>
   void describe(Field& field) {
@@ -16,6 +16,19 @@ struct LoraOptions : LowRankOptions {
     LowRankOptions::describe(field);
     field(alpha, "alpha", positive(), "the update is scaled by alpha / rank; default: rank, a scale of 1");
     field(dropout, "dropout", between(0, 0.999), "dropout on the input of the update");
+  }
+
+  /// For a map of these widths.
+  AdapterLinear::Options adapter(const nn::LinearSpec& spec) const;
+};
+
+struct LoraOptions : AdapterOptions {
+  std::string base_init = "auto";
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    AdapterOptions::describe(field);
     field(base_init, "base_init", one_of(kBaseInits),
           "the matrix that is decomposed or frozen: the model's own, or Kaiming-uniform; auto: Kaiming for sst in "
           "Euclidean models, the model's own otherwise");

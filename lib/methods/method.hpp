@@ -38,7 +38,8 @@ struct MethodEvent {
 };
 
 /// One way to parametrise and train linear maps. The trainer calls, in this order: make_linear (from the model's
-/// maker), on_start once the optimizer knows every tensor, then around each optimizer step before_step and after_step.
+/// maker), attach once the optimizer knows every tensor, on_start in a fresh run, then around each optimizer step
+/// before_step and after_step.
 class Method {
  public:
   explicit Method(MethodContext context) : context_(context) {}
@@ -51,6 +52,14 @@ class Method {
   /// Peak rate of the tensors a layer calls low-rank; not given: optim.lr.
   virtual std::optional<double> low_rank_lr() const { return std::nullopt; }
 
+  /// Throws UserError when this update rule cannot train what the method makes.
+  virtual void check_rule(const optim::UpdateRule& rule) const;
+  /// Each tensor is updated and its gradient freed within backward: before_step is not called, and gradients can neither
+  /// add up over parts of a step nor be clipped.
+  virtual bool updates_within_backward() const { return false; }
+
+  /// The optimizer knows every tensor and no state yet; views are set here, in fresh and in resumed runs.
+  virtual void attach(optim::Optimizer&) {}
   /// A fresh run begins (not called on resume).
   virtual void on_start(optim::Optimizer&) {}
   /// Step `step` (0-based) has its gradients, summed over all micro-batches; they are not yet measured or clipped.
@@ -62,7 +71,8 @@ class Method {
   /// Bytes of gradients that live between backward and before_step, beside those of the trained tensors.
   virtual double extra_gradient_bytes() const { return 0; }
 
-  /// State beyond the layers' own tensors (slot maps, cursors, bases), by name; saved in method.safetensors.
+  /// State beyond the layers' own tensors (cursors, bases of projections), by name; saved in method.safetensors. The
+  /// tensors are the live ones.
   virtual std::map<std::string, torch::Tensor> state_dict() const { return {}; }
   /// Throws CheckpointError when a tensor is missing or does not fit.
   virtual void load_state_dict(const std::map<std::string, torch::Tensor>&) {}

@@ -1,9 +1,13 @@
 #include "methods/registry.hpp"
 
+#include "methods/dora.hpp"
+#include "methods/factored.hpp"
 #include "methods/full.hpp"
+#include "methods/galore.hpp"
 #include "methods/lora.hpp"
 #include "methods/relora.hpp"
 #include "methods/sst.hpp"
+#include "methods/vera.hpp"
 
 namespace sst::methods {
 namespace {
@@ -28,6 +32,11 @@ const Registry<MethodEntry>& registry() {
     list.add("full", entry<Full, FullOptions>("every matrix dense, all parameters trained"));
     list.add("lora", entry<Lora, LoraOptions>("a frozen matrix and a trained low-rank update"));
     list.add("relora", entry<Relora, ReloraOptions>("LoRA whose update is merged and restarted at an interval"));
+    list.add("galore", entry<Galore, GaloreOptions>("dense matrices, moments of the gradient's projection to rank r"));
+    list.add("dora", entry<Dora, AdapterOptions>("LoRA whose rows have a trained length apart from their direction"));
+    list.add("vera", entry<Vera, VeraOptions>("trained scales around random matrices that all maps share"));
+    list.add("lowrank",
+             entry<Factored, LowRankWeightOptions>("matrices of low rank, W = U S V^T, moved on their manifold"));
     list.add("sst", entry<Sst, SstOptions>("sparse spectral training: the full SVD, a few vectors at a time"));
     return list;
   }();

@@ -38,10 +38,9 @@ void Relora::reset_moments(optim::Optimizer& optimizer, const std::string& name,
   optimizer.replace(name, tensor, [&](const torch::Tensor& moment) -> torch::Tensor {
     if (options_.reset == "prune_magnitude") {
       const torch::Tensor magnitude = moment.abs();
-      const auto kept = std::llround((1 - options_.prune_ratio) * static_cast<double>(moment.numel()));
-      if (kept == 0) return torch::zeros_like(moment);
-      const torch::Tensor least = std::get<0>(magnitude.flatten().topk(kept)).min();
-      return moment * (magnitude >= least);
+      // What is above the quantile survives, as in the published code (which interpolates; no entry lies in between).
+      const auto below = static_cast<int64_t>(options_.prune_ratio * static_cast<double>(moment.numel() - 1));
+      return moment * (magnitude > std::get<0>(magnitude.flatten().kthvalue(below + 1)));
     }
     const CounterRng rng(context().seed, Stream::kMethod,
                          combine(combine(name_index(name), static_cast<uint64_t>(merge)), ++draw));

@@ -83,7 +83,7 @@ torch::Tensor affine(const tensor::Rows& x, const torch::Tensor& weight, const t
 using LinearFactory = std::function<std::shared_ptr<LinearMap>(LinearSpec)>;
 
 /// The plain matrix: one parameter `weight` [out, in].
-class DenseLinear final : public LinearMap {
+class DenseLinear : public LinearMap {
  public:
   explicit DenseLinear(const LinearSpec& spec);
   torch::Tensor dense_weight() const override { return weight_.detach(); }

@@ -67,7 +67,8 @@ Tensor Adam::direction(const Tensor& gradient, State& state) const {
   Tensor& v = state.moments.at("exp_avg_sq");
   m.mul_(options_.beta1).add_(gradient, 1 - options_.beta1);
   v.mul_(options_.beta2).addcmul_(gradient, gradient, 1 - options_.beta2);
-  const Tensor root = v.sqrt().mul_(1 / std::sqrt(1 - std::pow(options_.beta2, t))).add_(options_.eps);
+  const double root_scale = 1 / std::sqrt(1 - std::pow(options_.beta2, t));
+  const Tensor root = v.sqrt().mul_(root_scale).add_(state.raw_eps ? options_.eps * root_scale : options_.eps);
   return m.div(root).mul_(1 / (1 - std::pow(options_.beta1, t)));
 }
 

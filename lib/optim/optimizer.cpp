@@ -35,8 +35,8 @@ int64_t step_count(const Tensor& tensor, const std::string& key) {
   return step;
 }
 
-void check_like(const Tensor& tensor, const Tensor& expected, bool shape_matters, const std::string& key) {
-  if (shape_matters && tensor.sizes() != expected.sizes())
+void check_like(const Tensor& tensor, const Tensor& expected, const std::string& key) {
+  if (tensor.sizes() != expected.sizes())
     throw CheckpointError(
         fmt::format("optimizer state '{}' is {}, expected {}", key, shape_of(tensor), shape_of(expected)),
         kWrongCheckpoint);
@@ -73,7 +73,8 @@ size_t Optimizer::index_of(const std::string& name) const {
 Optimizer::Slot& Optimizer::slot(const std::string& name) { return slots_[index_of(name)]; }
 
 void Optimizer::set_view(const std::string& name, View view) {
-  require(view.project && view.lift, "a view of '" + name + "' needs both directions");
+  require(view.project && view.lift && !view.shape.empty(),
+          "a view of '" + name + "' needs a shape and both directions");
   require(parameters_[index_of(name)].geometry == Geometry::kEuclidean, "points have no view: '" + name + "'");
   slot(name).view = std::move(view);
 }
@@ -87,22 +88,37 @@ void Optimizer::replace(const std::string& name, Tensor fresh, const std::functi
   for (auto& [moment, tensor] : slot(name).state.moments) tensor = carry(tensor);
 }
 
+void Optimizer::join(const std::string& prefix, std::shared_ptr<LowRankMatrix> matrix) {
+  require(rule_->moves_low_rank(), "this update rule cannot move '" + prefix + "' as one matrix");
+  slot(prefix + "u").joined = slot(prefix + "v").joined = true;
+  slot(prefix + "s").matrix = std::move(matrix);
+}
+
 void Optimizer::step(const LearningRates& rates) {
+  for (size_t i = 0; i < parameters_.size(); ++i) step_one(i, rates);
+}
+
+void Optimizer::step_one(size_t index, const LearningRates& rates) {
   const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    update_(parameters_[i], slots_[i], parameters_[i].group == Group::kBase ? rates.base : rates.low_rank);
+  update_(parameters_[index], slots_[index], parameters_[index].group == Group::kBase ? rates.base : rates.low_rank);
 }
 
 void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
   Tensor gradient = parameter.tensor.grad();
-  if (!gradient.defined()) return;
+  if (!gradient.defined() || slot.joined) return;
   const double decay = parameter.decay ? weight_decay_ : 0;
+  if (slot.matrix) {
+    if (slot.state.step == 0) slot.state.moments = rule_->zero_low_rank_moments(*slot.matrix);
+    ++slot.state.step;
+    return rule_->update_low_rank_(*slot.matrix, slot.state, lr, decay);
+  }
   const bool viewed = static_cast<bool>(slot.view.project);
   const bool coupled = viewed && decay != 0 && !rule_->decay_is_decoupled();
   if (coupled) gradient = gradient.add(parameter.tensor, decay);
   if (viewed) gradient = slot.view.project(gradient);
   if (slot.state.step == 0) slot.state.moments = rule_->zero_moments(gradient, parameter.geometry);
   ++slot.state.step;
+  slot.state.raw_eps = slot.view.raw_eps;
 
   Tensor tensor = parameter.tensor;
   if (parameter.geometry == Geometry::kLorentz) {
@@ -131,7 +147,23 @@ std::map<std::string, Tensor> Optimizer::state_dict() const {
 }
 
 Moments Optimizer::expected_moments(size_t index) const {
-  return rule_->zero_moments(parameters_[index].tensor.detach(), parameters_[index].geometry);
+  const Parameter& parameter = parameters_[index];
+  const auto on_meta = [](const Tensor& tensor) { return torch::empty_like(tensor.detach(), torch::kMeta); };
+  if (slots_[index].joined) return {};
+  if (const auto& matrix = slots_[index].matrix; matrix)
+    return rule_->zero_low_rank_moments(
+        {.u = on_meta(matrix->u), .s = on_meta(matrix->s), .v = on_meta(matrix->v), .in_use = {}, .truncation = {}});
+  const View& view = slots_[index].view;
+  const at::IntArrayRef shape = view.project ? at::IntArrayRef(view.shape) : parameter.tensor.sizes();
+  return rule_->zero_moments(torch::empty(shape, parameter.tensor.options().requires_grad(false).device(torch::kMeta)),
+                             parameter.geometry);
+}
+
+int64_t Optimizer::moment_bytes() const {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    for (const auto& [name, moment] : expected_moments(i)) bytes += static_cast<int64_t>(moment.nbytes());
+  return bytes;
 }
 
 void Optimizer::load_state_dict(const std::map<std::string, Tensor>& tensors) {
@@ -146,8 +178,8 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& tensors) {
     for (const auto& [moment, expected] : expected_moments(i)) {
       const std::string key = moment + "/" + parameter.name;
       const Tensor& tensor = find(tensors, key, known);
-      check_like(tensor, expected, !slots_[i].view.project, key);
-      loaded[i].moments[moment] = tensor.to(expected.device()).clone(at::MemoryFormat::Contiguous);
+      check_like(tensor, expected, key);
+      loaded[i].moments[moment] = tensor.to(parameter.tensor.device()).clone(at::MemoryFormat::Contiguous);
     }
   }
   for (const auto& [key, tensor] : tensors)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "optim/low_rank_matrix.hpp"
 #include "optim/update_rule.hpp"
 
 namespace sst::optim {
@@ -27,8 +28,10 @@ struct Parameter {
 /// A subspace in which a tensor's gradient is fed to the rule, and from which its direction comes back
 /// (GaLore).
 struct View {
+  std::vector<int64_t> shape;  ///< of the projected gradient, and so of the moments
   std::function<torch::Tensor(const torch::Tensor&)> project;
   std::function<torch::Tensor(const torch::Tensor&)> lift;
+  bool raw_eps = false;  ///< how ε enters, see State
 };
 
 struct LearningRates {
@@ -36,8 +39,8 @@ struct LearningRates {
   double low_rank = 0;
 };
 
-/// Owns the states, by parameter name, and applies the rule to each tensor. Toward it a method has three
-/// verbs: set_view, reset_state, replace. No method edits an optimizer; no optimizer names a method.
+/// Owns the states, by parameter name, and applies the rule to each tensor. Toward it a method has four
+/// verbs: set_view, reset_state, replace, join. No method edits an optimizer; no optimizer names a method.
 class Optimizer {
  public:
   Optimizer(std::unique_ptr<UpdateRule> rule, double weight_decay);
@@ -47,8 +50,7 @@ class Optimizer {
   const std::vector<Parameter>& parameters() const { return parameters_; }
 
   /// From now on the rule sees `project(gradient)` and moves the tensor by `lift(direction)`; decay stays
-  /// outside the view. Moments have the projected shape: whoever changes that shape resets or replaces the
-  /// state.
+  /// outside the view. Moments have the view's shape: whoever changes it resets or replaces the state.
   void set_view(const std::string& name, View view);
   /// Clears moments and step count.
   void reset_state(const std::string& name);
@@ -56,11 +58,20 @@ class Optimizer {
   /// moment to its new one and the step count goes on, without it the state is cleared.
   void replace(const std::string& name, torch::Tensor fresh,
                const std::function<torch::Tensor(const torch::Tensor&)>& carry = {});
+  /// From now on the rule moves the three tensors `prefix`u, `prefix`s, `prefix`v as the one matrix they make, whose state
+  /// stands under the name of `prefix`s. Throws std::logic_error when the rule does not move such matrices.
+  void join(const std::string& prefix, std::shared_ptr<LowRankMatrix> matrix);
 
   /// One update of every tensor that has a gradient. Clipping and the check for non-finite gradients come
   /// before it, in clip.hpp.
   void step(const LearningRates& rates);
+  /// The same for one tensor, parameters()[index]; what updates within backward call (backward_updates.hpp).
+  void step_one(size_t index, const LearningRates& rates);
   void zero_grad();
+
+  const UpdateRule& rule() const { return *rule_; }
+  /// Bytes of the moments once every tensor has been updated; nothing is allocated to find out.
+  int64_t moment_bytes() const;
 
   /// Flat, named as in optimizer.safetensors: "exp_avg/encoder.layers.0.linear.weight.weight", and the counts
   /// as int64 scalars "step/…", one for every tensor. The values are the live ones: clone what must not move.
@@ -72,13 +83,15 @@ class Optimizer {
  private:
   struct Slot {
     State state;
-    View view;  ///< empty functions: the rule sees the gradient itself
+    View view;                              ///< empty functions: the rule sees the gradient itself
+    std::shared_ptr<LowRankMatrix> matrix;  ///< the tensor is the core of a matrix that moves as a whole
+    bool joined = false;                    ///< the tensor moves with such a core
   };
 
   Slot& slot(const std::string& name);
   size_t index_of(const std::string& name) const;
   void update_(const Parameter& parameter, Slot& slot, double lr);
-  Moments expected_moments(size_t index) const;
+  Moments expected_moments(size_t index) const;  ///< on the meta device
 
   std::unique_ptr<UpdateRule> rule_;
   double weight_decay_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "optim/adam.hpp"
+#include "optim/low_rank_adam.hpp"
+#include "optim/low_rank_heavy_ball.hpp"
 #include "optim/riemannian_adam.hpp"
 #include "optim/riemannian_sgd.hpp"
 #include "optim/sgd.hpp"
@@ -19,6 +21,15 @@ std::unique_ptr<UpdateRule> make_sgd(const OptimOptions& options) {
   return std::make_unique<Sgd>(SgdOptions{.momentum = options.momentum});
 }
 
+std::unique_ptr<UpdateRule> make_low_rank_adam(const OptimOptions& options) {
+  return std::make_unique<LowRankAdam>(LowRankAdamOptions{
+      .adam = adam_options(options, /*decoupled_decay=*/true),
+      .second_moment = options.second_moment == "row"      ? SecondMoment::kRow
+                       : options.second_moment == "scalar" ? SecondMoment::kScalar
+                                                           : SecondMoment::kCoefficient,
+      .transport = options.moment_transport == "sqrt" ? MomentTransport::kSqrt : MomentTransport::kSquare});
+}
+
 Registry<RuleMaker> list_rules() {
   Registry<RuleMaker> list("optimizer");
   list.add("adamw", [](const OptimOptions& options) { return std::make_unique<Adam>(adam_options(options, true)); });
@@ -29,6 +40,11 @@ Registry<RuleMaker> list_rules() {
            [](const OptimOptions& options) { return std::make_unique<RiemannianAdam>(adam_options(options, true)); });
   list.add("riemannian_sgd",
            [](const OptimOptions& options) { return std::make_unique<RiemannianSgd>(options.momentum); });
+  list.add("lowrank_adam", make_low_rank_adam);
+  list.add("lowrank_heavy_ball",
+           [](const OptimOptions& options) { return std::make_unique<LowRankHeavyBall>(options.momentum); });
+  list.add("lowrank_heavy_ball_galerkin",
+           [](const OptimOptions& options) { return std::make_unique<LowRankHeavyBallGalerkin>(options.momentum); });
   return list;
 }
 
@@ -47,14 +63,15 @@ std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options) {
 }
 
 void check_rule_fits(const std::string& rule_name, bool lorentz_model, bool has_points) {
-  const bool riemannian = rules().at(rule_name)(OptimOptions{})->moves_on_manifolds();
+  const auto rule = rules().at(rule_name)(OptimOptions{});
+  const bool riemannian = rule->moves_on_manifolds();
   const std::string other = rule_name == "sgd" || rule_name == "heavy_ball" ? "riemannian_sgd" : "riemannian_adam";
   if (has_points && !riemannian)
     throw UserError(
         fmt::format("'optim.name' is '{}', but this model trains points of the hyperboloid, which it cannot move",
                     rule_name),
         fmt::format("use {}", other));
-  if (!lorentz_model && riemannian)
+  if (!lorentz_model && riemannian && !rule->moves_low_rank())
     throw UserError(
         fmt::format("'optim.name' is '{}', but this model is Euclidean and has nothing to move on a manifold",
                     rule_name),

@@ -10,7 +10,7 @@ namespace sst::optim {
 ///   state     "exp_avg" like the points, "exp_avg_sq" [points, 1]
 ///   source    Bécigneul & Ganea 2019, algorithm 1; <g,g> is clamped at 0, which the published code leaves to
 ///   rounding
-class RiemannianAdam final : public Adam {
+class RiemannianAdam : public Adam {
  public:
   explicit RiemannianAdam(const AdamOptions& options) : Adam(options) {}
 

@@ -9,7 +9,7 @@ namespace sst::optim {
 ///   m ← μ m + g with the tangent gradient g;  x ← exp(x, −lr · m);  m is carried to the new point, and
 ///   projected to its tangent space at every 10th update state     "momentum_buffer" like the points, also
 ///   when μ = 0 source    Bonnabel 2013; momentum as in geoopt's RiemannianSGD
-class RiemannianSgd final : public Sgd {
+class RiemannianSgd : public Sgd {
  public:
   explicit RiemannianSgd(double momentum) : Sgd({.momentum = momentum, .decoupled_decay = true}) {}
 

@@ -34,7 +34,9 @@ struct ScheduleOptions {
           "linear, cosine: the step at which the decay ends, default the end of training, may lie beyond it; wsd: "
           "length of the final decay, default a tenth of training");
     field(cycle, "cycle", recipe::at_least(1),
-          "warm up again over method.restart_warmup_steps at every multiple of this, then go on as before");
+          "warm up again over method.restart_warmup_steps at every multiple of this, then go on as before; takes the "
+          "place of "
+          "the method's own warm-up after its restarts");
     field(step_size, "step_size", recipe::at_least(1), "step: the rate is multiplied by gamma every so often");
     field(gamma, "gamma", recipe::fraction(), "step: factor at each multiple of step_size");
     field(factor, "factor", recipe::fraction(), "plateau: factor when evaluations stop improving");

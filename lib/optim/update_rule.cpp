@@ -1,6 +1,7 @@
 #include "optim/update_rule.hpp"
 
 #include "core/error.hpp"
+#include "optim/low_rank_matrix.hpp"
 
 namespace sst::optim {
 
@@ -15,6 +16,15 @@ void UpdateRule::update_(Tensor parameter, const Tensor& gradient, State& state,
 
 void UpdateRule::update_on_manifold_(Tensor, const Tensor&, State&, double) const {
   require(false, "this update rule cannot move points of the hyperboloid");
+}
+
+Moments UpdateRule::zero_low_rank_moments(const LowRankMatrix&) const {
+  require(false, "this update rule cannot move a matrix of low rank");
+  return {};
+}
+
+void UpdateRule::update_low_rank_(LowRankMatrix&, State&, double, double) const {
+  require(false, "this update rule cannot move a matrix of low rank");
 }
 
 }  // namespace sst::optim

@@ -8,6 +8,8 @@
 
 namespace sst::optim {
 
+struct LowRankMatrix;
+
 enum class Geometry { kEuclidean, kLorentz };  ///< kLorentz: each row is a point of the hyperboloid
 
 using Moments = std::map<std::string, torch::Tensor>;  ///< by short name ("exp_avg")
@@ -18,6 +20,9 @@ using Moments = std::map<std::string, torch::Tensor>;  ///< by short name ("exp_
 struct State {
   int64_t step = 0;  ///< updates since the state was made or reset; the first update sees 1
   Moments moments;
+  /// Adam's ε joins the root of the second moment before its bias is corrected, as in GaLore's published code; otherwise
+  /// after. Set by the tensor's view, not saved.
+  bool raw_eps = false;
 };
 
 /// An update rule: one file, one formula, the citation above the class. Rules hold constants only; what they
@@ -48,6 +53,16 @@ class UpdateRule {
   /// The whole update of a tensor whose rows are points, without decay; `gradient` is the Euclidean one.
   /// Throws std::logic_error unless moves_on_manifolds().
   virtual void update_on_manifold_(torch::Tensor points, const torch::Tensor& gradient, State& state, double lr) const;
+
+  /// Whether the rule knows how to move a matrix that is held as U S Vᵀ as a whole.
+  virtual bool moves_low_rank() const { return false; }
+  /// Whether it can take several steps on S between two changes of the bases.
+  virtual bool takes_inner_steps() const { return false; }
+  /// The moments of such a matrix before its first update: zeros.
+  virtual Moments zero_low_rank_moments(const LowRankMatrix& matrix) const;
+  /// Its whole update, decay included (decoupled: of W, by way of S). Both throw std::logic_error unless
+  /// moves_low_rank().
+  virtual void update_low_rank_(LowRankMatrix& matrix, State& state, double lr, double decay) const;
 };
 
 }  // namespace sst::optim

@@ -122,12 +122,13 @@ namespace {
 MemoryEstimate standing_memory(const Assembly& assembly) {
   const auto counts = count_parameters(assembly);
   const double bytes_each = static_cast<double>(torch::elementSize(assembly.precision.dtype()));
-  const auto rule = optim::make_rule(assembly.optim);
-  double moments = 0;
-  for (const auto& parameter : assembly.optimizer->parameters()) {
-    const auto shape_only = torch::empty_like(parameter.tensor, torch::kMeta);
-    for (const auto& [name, moment] : rule->zero_moments(shape_only, parameter.geometry))
-      moments += static_cast<double>(moment.nbytes());
+  double states = static_cast<double>(assembly.optimizer->moment_bytes());
+  for (const auto& [name, tensor] : assembly.method->state_dict()) states += static_cast<double>(tensor.nbytes());
+  int64_t gradients = counts.trainable;
+  if (assembly.method->updates_within_backward()) {
+    gradients = 0;  // one at a time
+    for (const auto& parameter : assembly.optimizer->parameters())
+      gradients = std::max(gradients, parameter.tensor.numel());
   }
   double dense = 0;  // numbers of the model with plain matrices
   if (assembly.train.ema)
@@ -136,8 +137,8 @@ MemoryEstimate standing_memory(const Assembly& assembly) {
     });
   MemoryEstimate estimate = {
       .parameters = static_cast<double>(counts.total) * bytes_each,
-      .gradients = static_cast<double>(counts.trainable) * bytes_each + assembly.method->extra_gradient_bytes(),
-      .optimizer_states = moments,
+      .gradients = static_cast<double>(gradients) * bytes_each + assembly.method->extra_gradient_bytes(),
+      .optimizer_states = states,
       .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
   // The best one is held between saves; beside it what is being written, while the activations of a step are there too.
   const int copies = (assembly.checkpoint.keep_best > 0 ? 1 : 0) + (assembly.checkpoint.async ? 1 : 0);
@@ -189,6 +190,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.optimizer =
       std::make_unique<optim::Optimizer>(optim::make_rule(assembly.optim), assembly.optim.weight_decay);
   add_parameters(assembly);
+  assembly.method->attach(*assembly.optimizer);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
@@ -197,6 +199,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                                                   ? recipe.value<int64_t>("method.restart_warmup_steps")
                                                                   : 0,
                                       .peak_lr = assembly.optim.lr});
+  assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());
   const auto standing = standing_memory(assembly);

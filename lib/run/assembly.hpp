@@ -36,6 +36,7 @@ struct Assembly {
   std::unique_ptr<methods::Method> method;
   std::unique_ptr<optim::Optimizer> optimizer;
   optim::Schedule schedule;                 ///< factor on the peak rates, a pure function of the step
+  bool schedule_restarts = false;           ///< it warms up again after restarts (schedule.cycle)
   std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
   Averages averages;                        ///< of the weights, as train.ema asks
 };

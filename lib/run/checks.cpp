@@ -126,10 +126,53 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
   }
 }
 
-void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::vector<nn::LinearSpec>& maps) {
-  if (maps.empty() || !recipe.sound("method") || !recipe.has("method.rank")) return;
+/// The method, for what it can say before a run; nothing when its keys are refused.
+std::unique_ptr<methods::Method> made_method(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("method")) return nullptr;
+  try {
+    return methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
+  } catch (const UserError& error) {
+    diagnostics.error("E-method", recipe.place("method"), error.what(), error.hint());
+    return nullptr;
+  }
+}
+
+/// What the method demands of the rest of the recipe.
+void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods::Method* method) {
+  if (method == nullptr || !recipe.sound("optim")) return;
+  const auto options = recipe.read<optim::OptimOptions>("optim");
+  try {
+    method->check_rule(*optim::make_rule(options));
+  } catch (const UserError& error) {
+    diagnostics.error("E-optimizer", recipe.place("optim.name"), error.what(), error.hint());
+  }
+  if (!method->updates_within_backward()) return;
+  const auto refuse = [&](const std::string& key, const std::string& reason, const std::string& hint) {
+    diagnostics.error(
+        "E-layerwise", recipe.place(key),
+        fmt::format("'{}' is {}, but the method frees each gradient within backward{}", key, recipe.text(key), reason),
+        hint + ", or method.layerwise: false");
+  };
+  if (options.grad_clip > 0)
+    refuse("optim.grad_clip", ", and clipping needs all of them at once", "set optim.grad_clip: 0");
+  if (recipe.sound("train") && recipe.text("train.on_spike") == "skip")
+    refuse("train.on_spike", ", so that a step cannot be left out once it is known", "use rollback");
+  if (recipe.sound("logging") && recipe.text("logging.per_layer") != "off")
+    refuse("logging.per_layer", ", and measuring needs them", "use logging.per_layer: off");
+  if (options.l2_penalty > 0) refuse("optim.l2_penalty", ", before a penalty could be added", "use optim.weight_decay");
+  if (recipe.has("train.micro_batch") && recipe.sound("train") && recipe.text("train.micro_batch") != "auto") {
+    const int64_t sequences =
+        recipe.value<int64_t>("train.global_batch_tokens") / recipe.value<int64_t>("data.seq_len");
+    if (std::to_string(sequences) != recipe.text("train.micro_batch"))
+      refuse("train.micro_batch", ", so that a step of " + std::to_string(sequences) + " sequences cannot add parts up",
+             "use train.micro_batch: " + std::to_string(sequences));
+  }
+}
+
+void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::vector<nn::LinearSpec>& maps,
+                   const methods::Method* method) {
+  if (maps.empty() || method == nullptr || !recipe.has("method.rank")) return;
   const auto rank = recipe.value<int64_t>("method.rank");
-  const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
   std::vector<std::string> names;
   bool any = false;
   for (const auto& spec : maps) {
@@ -185,8 +228,10 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
   check_kept_states(recipe, diagnostics);
+  const auto method = made_method(recipe, diagnostics);
+  check_method(recipe, diagnostics, method.get());
   check_machine(recipe, diagnostics);
-  check_targets(recipe, diagnostics, task.check(recipe, diagnostics));
+  check_targets(recipe, diagnostics, task.check(recipe, diagnostics), method.get());
 }
 
 }  // namespace sst::run

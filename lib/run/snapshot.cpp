@@ -134,7 +134,9 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
     return {.recipe = std::move(recipe),
             .step = contents.step,
             .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
-  const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
+  const auto seed =
+      static_cast<uint64_t>(recipe.read<RunOptions>("").seed);  // some maps hold only the seed of a matrix
+  const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.seed = seed, .hidden_size = 1});
   task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
                .tensors = recipe.read<Precision>("precision").dtype()});
   restore_model(contents.model, task->model());

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/error.hpp"
+#include "optim/backward_updates.hpp"
 #include "optim/clip.hpp"
 #include "run/layer_statistics.hpp"
 
@@ -20,14 +22,18 @@ void blame(Assembly& assembly, const std::string& first_bad_gradient, StepResult
                                               : "the gradient of '" + first_bad_gradient + "' is not finite";
 }
 
+nn::Pass training_pass(const Assembly& assembly, const tasks::StepShape& shape, int64_t step) {
+  return {.training = true,
+          .seed = static_cast<uint64_t>(assembly.run.seed),
+          .step = step,
+          .loss_scale = shape.count > 0 ? 1 / shape.count : 1,
+          .compute = assembly.precision.compute_type()};
+}
+
 /// Losses and gradients of all parts, summed and divided once.
 void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) {
   const auto shape = assembly.task->step_shape(step);
-  nn::Pass pass{.training = true,
-                .seed = static_cast<uint64_t>(assembly.run.seed),
-                .step = step,
-                .loss_scale = shape.count > 0 ? 1 / shape.count : 1,
-                .compute = assembly.precision.compute_type()};
+  const nn::Pass pass = training_pass(assembly, shape, step);
   double sum = 0, nll = 0, count = shape.count;
   for (int64_t part = 0; part < shape.parts; ++part) {
     const nn::LossSum loss = assembly.task->loss(pass, part);
@@ -42,11 +48,47 @@ void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) 
   result.items = count;
 }
 
+optim::LearningRates rates_at(const Assembly& assembly, int64_t step) {
+  const double shape = assembly.schedule(step) * assembly.plateau->factor();
+  // A schedule with a cycle has the restart warm-ups in it; the method's own would be a second ramp on top.
+  const auto restart = assembly.schedule_restarts ? methods::RateFactors{} : assembly.method->rate_factors(step);
+  return {.base = assembly.optim.lr * shape * restart.base,
+          .low_rank = assembly.method->low_rank_lr().value_or(assembly.optim.lr) * shape * restart.low_rank};
+}
+
+/// A step whose updates happen within backward. Only a loss that is not finite leaves the model as it was: of gradients
+/// that are not, some tensors have moved before the first bad one was met.
+StepResult step_within_backward(Assembly& assembly, int64_t step, int64_t data_step) {
+  const auto shape = assembly.task->step_shape(data_step);
+  if (shape.parts != 1)
+    throw UserError(
+        "a step has " + std::to_string(shape.parts) +
+            " micro-batches, but this method updates each tensor within backward, once per step",
+        "give a smaller train.global_batch_tokens or a larger train.micro_batch, or method.layerwise: false");
+  StepResult result;
+  result.rates = rates_at(assembly, step);
+  const nn::LossSum loss = assembly.task->loss(training_pass(assembly, shape, data_step), 0);
+  const double count = shape.count > 0 ? shape.count : loss.count;
+  result.loss = loss.sum.item<double>() / count;
+  result.nll = loss.nll ? *loss.nll / count : result.loss;
+  result.items = count;
+  if (!std::isfinite(result.loss)) {
+    blame(assembly, "", result);
+    return result;
+  }
+  const auto gradient =
+      optim::step_within_backward(*assembly.optimizer, result.rates, [&] { (loss.sum / count).backward(); });
+  result.gradient_norm = gradient.norm;
+  if (!gradient.non_finite.empty()) blame(assembly, gradient.non_finite, result);
+  return result;
+}
+
 }  // namespace
 
 StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bool measure_layers) {
   auto& optimizer = *assembly.optimizer;
   optimizer.zero_grad();
+  if (assembly.method->updates_within_backward()) return step_within_backward(assembly, step, data_step);
   StepResult result;
   accumulate_gradients(assembly, data_step, result);
 
@@ -65,11 +107,8 @@ void end_step(Assembly& assembly, int64_t step) {
 }
 
 void apply_step(Assembly& assembly, int64_t step, StepResult& result) {
-  const double shape = assembly.schedule(step) * assembly.plateau->factor();
-  const auto restart = assembly.method->rate_factors(step);
-  result.rates = {.base = assembly.optim.lr * shape * restart.base,
-                  .low_rank = assembly.method->low_rank_lr().value_or(assembly.optim.lr) * shape * restart.low_rank};
-  assembly.optimizer->step(result.rates);
+  result.rates = rates_at(assembly, step);
+  if (!assembly.method->updates_within_backward()) assembly.optimizer->step(result.rates);
   end_step(assembly, step);
 }
 

@@ -14,7 +14,8 @@ struct StepResult {
   double gradient_norm = 0;  ///< before clipping
   optim::LearningRates rates;
   std::map<std::string, double> gradient_norms;  ///< of each trained tensor, before clipping, where asked for
-  std::string problem;                           ///< what is not finite; such a step must not be applied
+  std::string problem;                           ///< what is not finite; such a step must not be applied (but see
+                                                 ///< Method::updates_within_backward)
   bool weights_are_bad = false;                  ///< and it is a weight, which no other data will mend
 };
 

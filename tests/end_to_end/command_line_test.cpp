@@ -215,7 +215,7 @@ TEST_CASE("fine-tuning starts from the matrices of another run, whatever method 
   const TemporaryFolder folder;
   const Program program(folder.path());
   REQUIRE(program.run({source("recipes/smoke/graph_nc_full.yaml"), "--out", "base"}).code == 0);
-  const std::string method = GENERATE("full", "lora", "relora", "sst");
+  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
   const Outcome tuned = program.run({source("recipes/smoke/graph_nc_" + method + ".yaml"), "--out", "tuned",
                                      "init.from=base", "eval.at_start=true", "train.max_epochs=1"});
   INFO(tuned.err);

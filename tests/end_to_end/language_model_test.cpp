@@ -56,7 +56,7 @@ TEST_CASE("a language model is prepared, trained, scored, continued and exported
 
 TEST_CASE("a language model cut at any step and continued ends with the weights of an unbroken run",
           "[end_to_end][slow]") {
-  const std::string method = GENERATE("full", "lora", "relora", "sst");
+  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
   CAPTURE(method);
   const TemporaryFolder folder;
   testing::write_smoke_texts(folder.path());
@@ -208,6 +208,43 @@ TEST_CASE("questions of an llm.c file are answered", "[end_to_end]") {
   const Outcome other = program.run({"eval", "run", "--choices", "other.bin"});
   CHECK(other.code == 3);
   CHECK_THAT(other.err, ContainsSubstring("id 50000 is none of the tokenizer's"));
+}
+
+TEST_CASE("what updates within backward cannot do is refused where it is asked for", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_texts(folder.path());
+  const Program program(folder.path());
+  const Outcome clipped = program.run({"validate", recipe_for("galore"), "optim.grad_clip=1"});
+  CHECK(clipped.code == 2);
+  CHECK_THAT(clipped.err, ContainsSubstring("E-layerwise") && ContainsSubstring("'optim.grad_clip' is 1"));
+  const Outcome parts = program.run({"validate", recipe_for("galore"), "train.micro_batch=2"});
+  CHECK(parts.code == 2);
+  CHECK_THAT(parts.err, ContainsSubstring("E-layerwise") && ContainsSubstring("use train.micro_batch: 4"));
+  const Outcome foreign = program.run({"validate", recipe_for("lora"), "optim.name=lowrank_adam"});
+  CHECK(foreign.code == 2);
+  CHECK_THAT(foreign.err, ContainsSubstring("E-optimizer") && ContainsSubstring("method.name: lowrank"));
+}
+
+TEST_CASE("a layerwise run has the weights of an ordinary one", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_texts(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({recipe_for("galore"), "--out", "layerwise"}).code == 0);
+  REQUIRE(program.run({recipe_for("galore"), "--out", "ordinary", "method.layerwise=false"}).code == 0);
+  const Outcome diff = program.run({"inspect", "layerwise", "--diff", "ordinary"});
+  INFO(diff.out << diff.err);
+  CHECK(diff.code == 0);
+}
+
+TEST_CASE("an exported model of a method that stores only a seed is the trained one", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_texts(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({recipe_for("vera"), "--out", "run", "seed=5"}).code == 0);
+  const Outcome exported = program.run({"export", "run", "--out", "hf"});
+  INFO(exported.err);
+  REQUIRE(exported.code == 0);
+  CHECK_THAT(exported.out, ContainsSubstring("logit difference is 0"));
 }
 
 TEST_CASE("data that were not prepared, or do not fit the step, end with 3 or a located error", "[end_to_end]") {

@@ -29,7 +29,8 @@ void check_equal(const Program& program, const std::string& a, const std::string
 }  // namespace
 
 TEST_CASE("a run cut at any step and continued ends with the weights of an unbroken one", "[end_to_end][slow]") {
-  const std::string task = GENERATE("nc", "lp"), method = GENERATE("full", "lora", "relora", "sst");
+  const std::string task = GENERATE("nc", "lp"),
+                    method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
   CAPTURE(task, method);
   const TemporaryFolder folder;
   const Program program(folder.path());

@@ -1,7 +1,7 @@
 #include <map>
 
 #include "methods/registry.hpp"
-#include "optim/adam.hpp"
+#include "optim/registry.hpp"
 #include "recipe/load.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/spectral_fixtures.hpp"
@@ -23,30 +23,80 @@ struct Choice {
   }
 };
 
-std::unique_ptr<Method> make_method(const std::string& name) {
-  static const std::map<std::string, std::string> short_cycles = {
-      {"relora", "  merge_every: 3\n  restart_warmup_steps: 2\n"},
-      {"sst", "  iteration_interval: 3\n  iterations_per_round: 2\n  restart_warmup_steps: 2\n"}};
+/// A method as a recipe sets it, and the update rule it is tried with.
+struct Variant {
+  std::string method, keys, rule = "adam", second_moment = "row";
+  bool falls = true;  ///< the loss, in a few dozen steps at a high rate
+};
+
+/// Every method under its own name with a cycle of few steps, and settings that change what is stored or moved.
+const std::map<std::string, Variant>& variants() {
+  static const std::map<std::string, Variant> all = [] {
+    // A low-rank weight cannot be any matrix; as an adapter it can.
+    const std::string lowrank = "  init: adapter\n";
+    std::map<std::string, Variant> list = {
+        {"galore", {.method = "galore", .keys = "  update_proj_gap: 3\n"}},
+        {"galore, both sides", {.method = "galore", .keys = "  update_proj_gap: 3\n  proj_type: full\n"}},
+        {"lowrank", {.method = "lowrank", .keys = lowrank}},
+        {"lowrank, ba", {.method = "lowrank", .keys = lowrank + "  factors: ba\n"}},
+        {"lowrank, heavy ball",
+         {.method = "lowrank", .keys = lowrank + "  tolerance: 0.05\n  rank_min: 1\n", .rule = "lowrank_heavy_ball"}},
+        {"lowrank, row", {.method = "lowrank", .keys = lowrank, .rule = "lowrank_adam"}},
+        {"lowrank, scalar", {.method = "lowrank", .keys = lowrank, .rule = "lowrank_adam", .second_moment = "scalar"}},
+        {"lowrank, coeff",
+         {.method = "lowrank",
+          .keys = lowrank + "  inner_steps: 3\n",
+          .rule = "lowrank_adam",
+          .second_moment = "coeff"}},
+        {"lowrank, galerkin",
+         {.method = "lowrank",
+          .keys = lowrank + "  inner_steps: 3\n  tolerance: 0.01\n",
+          .rule = "lowrank_heavy_ball_galerkin"}},
+        {"relora", {.method = "relora", .keys = "  merge_every: 3\n  restart_warmup_steps: 2\n"}},
+        {"relora, published",
+         {.method = "relora",
+          .keys = "  merge_every: 3\n  reset: prune_magnitude\n  prune_ratio: 0.8\n",
+          // pruned second moments under a running step count want a ramp longer than this cycle (ReLoRA's ablation)
+          .falls = false}},
+        {"sst",
+         {.method = "sst", .keys = "  iteration_interval: 3\n  iterations_per_round: 2\n  restart_warmup_steps: 2\n"}}};
+    for (const std::string& name : registry().names()) list.insert({name, {.method = name, .keys = ""}});
+    return list;
+  }();
+  return all;
+}
+
+std::unique_ptr<Method> make_method(const Variant& variant) {
   recipe::Schema schema;
   schema.describe<Choice>("method");
   for (const auto& [key, entry] : registry().entries()) entry.describe(schema, key);
-  std::string text = "recipe_version: 1\nmethod:\n  name: " + name + "\n";
-  if (name != "full") text += "  rank: 2\n";
-  if (const auto found = short_cycles.find(name); found != short_cycles.end()) text += found->second;
+  std::string text = "recipe_version: 1\nmethod:\n  name: " + variant.method + "\n";
+  if (variant.method != "full") text += "  rank: 2\n";
+  text += variant.keys;
   recipe::Diagnostics diagnostics;
   const auto recipe = recipe::load_text(text, "test.yaml", {}, schema, diagnostics);
   diagnostics.throw_if_errors();
-  return registry().at(name).make(recipe, {.seed = 7, .hidden_size = 4, .rows_per_step = 6, .euclidean = false});
+  return registry()
+      .at(variant.method)
+      .make(recipe, {.seed = 7, .hidden_size = 4, .rows_per_step = 6, .euclidean = false});
+}
+
+std::unique_ptr<optim::UpdateRule> make_rule(const Variant& variant) {
+  optim::OptimOptions options;
+  options.name = variant.rule;
+  options.second_moment = variant.second_moment;
+  return optim::make_rule(options);
 }
 
 /// Two maps after one another, fitted to the output of a fixed matrix.
 struct Fit {
   std::unique_ptr<Method> method;
   std::shared_ptr<nn::LinearMap> first, second;
-  optim::Optimizer optimizer{std::make_unique<optim::Adam>(optim::AdamOptions{}), 0.0};
+  optim::Optimizer optimizer;
   Tensor x = gaussian({12, 7}, 40), target = gaussian({12, 7}, 40).mm(gaussian({7, 3}, 41));
 
-  explicit Fit(const std::string& name) : method(make_method(name)) {
+  explicit Fit(const std::string& name)
+      : method(make_method(variants().at(name))), optimizer(make_rule(variants().at(name)), 0.0) {
     auto spec = spec_of(5, 7);
     spec.name = "first";
     first = method->make_linear(spec);
@@ -55,6 +105,7 @@ struct Fit {
     second = method->make_linear(spec);
     for (const auto& [prefix, map] : {std::pair{"first.", first}, std::pair{"second.", second}})
       for (const auto& [local, tensor] : nn::trainable_tensors(*map)) optimizer.add({prefix + local, tensor});
+    method->attach(optimizer);
   }
 
   double step(int64_t t) {
@@ -91,7 +142,11 @@ struct Fit {
   }
 };
 
-std::string any_method() { return GENERATE(from_range(registry().names())); }
+std::string any_method() {
+  std::vector<std::string> names;
+  for (const auto& [name, variant] : variants()) names.push_back(name);
+  return GENERATE_COPY(from_range(names));
+}
 
 }  // namespace
 
@@ -151,7 +206,7 @@ TEST_CASE("under every method the loss falls", "[methods][contract]") {
   const double first = fit.step(0);
   double last = first;
   for (int64_t t = 1; t < 60; ++t) last = fit.step(t);
-  CHECK(last < 0.8 * first);
+  if (variants().at(name).falls) CHECK(last < 0.8 * first);
 }
 
 TEST_CASE("every method resumes bit for bit in the middle of its cycle", "[methods][contract]") {

@@ -89,12 +89,31 @@ TEST_CASE("the published ReLoRA prunes the moments and keeps their step count; R
   const auto kept = after != 0;
   CHECK(torch::equal(after.masked_select(kept), before.masked_select(kept)));
   if (reset == "prune_magnitude") {
-    CHECK(kept.sum().item<int64_t>() == 4);  // a quarter of 14 entries, rounded half away from zero
+    CHECK(kept.sum().item<int64_t>() == 4);  // of 14 entries those above the quantile at 0.75 · 13
     CHECK(after.abs().masked_select(kept).min().item<double>() >=
           before.abs().masked_select(kept.logical_not()).max().item<double>());
   } else {
     CHECK(kept.sum().item<int64_t>() < 14);
   }
+}
+
+TEST_CASE("magnitude pruning of 99 % keeps one entry in a hundred, as it was", "[methods][relora]") {
+  auto options = merging_every(1, "prune_magnitude");
+  options.prune_ratio = 0.99;
+  options.rank = 20;
+  Relora method(options, {.seed = 3});
+  const auto layer = method.make_linear(spec_of(20, 50));
+  optim::Optimizer optimizer(std::make_unique<optim::Adam>(optim::AdamOptions{}), 0.0);
+  for (const auto& [name, tensor] : nn::trainable_tensors(*layer)) {
+    optimizer.add({"layer." + name, tensor});
+    torch::Tensor(tensor).mutable_grad() = gaussian(tensor.sizes(), 60);
+  }
+  optimizer.step({.base = 0.05, .low_rank = 0.05});
+  const auto before = optimizer.state_dict().at("exp_avg_sq/layer.lora_a").clone();
+  method.after_step(0, optimizer);
+  const auto after = optimizer.state_dict().at("exp_avg_sq/layer.lora_a");
+  CHECK((after != 0).sum().item<int64_t>() == 10);  // of 1000
+  CHECK(torch::equal(after.masked_select(after != 0), before.masked_select(after != 0)));
 }
 
 TEST_CASE("the frozen matrix has no gradient and no optimizer state", "[methods][lora]") {

@@ -121,7 +121,8 @@ TEST_CASE("in a view the rule sees the projected gradient and the tensor moves b
   const Tensor tensor = torch::tensor({{1.0}, {2.0}}, torch::kFloat64).requires_grad_();
   Optimizer optimizer = adam(0.5);
   optimizer.add({.name = "w", .tensor = tensor, .decay = true});
-  optimizer.set_view("w", {.project = [](const Tensor& full) { return full.sum(0, true); },
+  optimizer.set_view("w", {.shape = {1, 1},
+                           .project = [](const Tensor& full) { return full.sum(0, true); },
                            .lift =
                                [](const Tensor& seen) {
                                  return seen.expand({2, 1}) * 0.25;
@@ -137,7 +138,8 @@ TEST_CASE("coupled decay is projected with the gradient", "[optim]") {
   const Tensor tensor = torch::tensor({{1.0}, {2.0}}, torch::kFloat64).requires_grad_();
   Optimizer optimizer = plain_sgd(0.5);
   optimizer.add({.name = "w", .tensor = tensor, .decay = true});
-  optimizer.set_view("w", {.project = [](const Tensor& full) { return full.narrow(0, 0, 1); },
+  optimizer.set_view("w", {.shape = {1, 1},
+                           .project = [](const Tensor& full) { return full.narrow(0, 0, 1); },
                            .lift =
                                [](const Tensor& seen) {
                                  return torch::cat({seen, torch::zeros_like(seen)});

@@ -101,6 +101,8 @@ TEST_CASE("a rule that does not fit the model is refused, with the one that does
     CHECK(error.hint() == "use riemannian_sgd");
   }
   CHECK_THROWS_AS(check_rule_fits("riemannian_adam", false, false), UserError);
+  CHECK_NOTHROW(check_rule_fits("lowrank_adam", false, false));
+  CHECK_NOTHROW(check_rule_fits("lowrank_heavy_ball", true, true));
 }
 
 TEST_CASE("weight decay is for matrices, for all, or for the names a glob matches", "[optim]") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "core/error.hpp"
 #include "optim/plateau.hpp"
@@ -130,6 +131,23 @@ TEST_CASE("a cycle climbs again and joins the schedule where the climb ends", "[
   CHECK(restarts(209) == Approx(smooth(210)));
   CHECK(restarts(210) == smooth(210));
   CHECK(restarts(400) == Approx(0.1 * smooth(410)));
+}
+
+TEST_CASE("the jagged cosine has the values of ReLoRA's schedule, one step early in each ramp", "[optim]") {
+  // Published: s / w in a ramp, here (s + 1) / w as in every warm-up. R = 200, w1 = 50, w = 10, N = 1000, m = 0.1.
+  ScheduleOptions options{.name = "cosine", .warmup_steps = 50, .min_lr_ratio = 0.1};
+  options.cycle = Interval::steps(200);
+  const Schedule jagged = make_schedule(options, {.total_steps = 1000, .restart_warmup_steps = 10});
+  const auto cosine = [](double s) { return 0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * (s - 50) / 950)); };
+  CHECK(jagged(0) == Approx(1.0 / 50));
+  CHECK(jagged(50) == Approx(1.0));
+  CHECK(jagged(199) == Approx(cosine(199)));
+  for (const int64_t restart : {200, 400, 600, 800}) {
+    CHECK(jagged(restart) == Approx(0.1 * cosine(static_cast<double>(restart) + 10)));
+    CHECK(jagged(restart + 9) == Approx(cosine(static_cast<double>(restart) + 10)));
+    CHECK(jagged(restart + 10) == Approx(cosine(static_cast<double>(restart) + 10)));  // joins without a step
+  }
+  CHECK(jagged(999) == Approx(cosine(999)));
 }
 
 TEST_CASE("a table gives the rates of its file, line by line or held between listed steps", "[optim]") {
