@@ -29,7 +29,7 @@ void examples(CLI::App& command, const std::string& lines) { command.footer("Exa
 void add_weights_option(CLI::App& command, std::string& weights) {
   command
       .add_option("--weights", weights,
-                  "trained, or an average of train.ema: ema_0.999, or ema where there is only one; default: trained")
+                  "trained (default), or an average of train.ema, as ema_0.999")
       ->type_name("NAME");
 }
 

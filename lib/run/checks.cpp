@@ -76,8 +76,9 @@ void check_optimizer(const Recipe& recipe, Diagnostics& diagnostics, const tasks
   if (!recipe.sound("optim") || !recipe.sound("schedule")) return;
   const auto options = recipe.read<optim::OptimOptions>("optim");
   try {
-    const tasks::Space space = task.space && recipe.sound("model") ? task.space(recipe) : tasks::Space{};
-    optim::check_rule_fits(options.name, space.is_lorentz, space.has_points);
+    const bool is_known = !task.space || recipe.sound("model");
+    const tasks::Space space = task.space && is_known ? task.space(recipe) : tasks::Space{};
+    if (is_known) optim::check_rule_fits(options.name, space.is_lorentz, space.has_points);
   } catch (const UserError& error) {
     diagnostics.error("E-optimizer", recipe.place("optim.name"), error.what(), error.hint());
   }
