@@ -27,9 +27,7 @@ const std::vector<Verb>& verbs() {
 void examples(CLI::App& command, const std::string& lines) { command.footer("Examples:\n" + lines); }
 
 void add_weights_option(CLI::App& command, std::string& weights) {
-  command
-      .add_option("--weights", weights,
-                  "trained (default), or an average of train.ema, as ema_0.999")
+  command.add_option("--weights", weights, "trained (default), or an average of train.ema, as ema_0.999")
       ->type_name("NAME");
 }
 

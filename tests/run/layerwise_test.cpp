@@ -3,7 +3,7 @@
 #include "methods/galore.hpp"
 #include "optim/adam.hpp"
 #include "optim/backward_updates.hpp"
-#include "run/memory.hpp"
+#include "tensor/memory_meter.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/spectral_fixtures.hpp"
 
@@ -54,7 +54,7 @@ methods::GaloreOptions small_subspace() {
 }
 
 int64_t peak_of(const std::function<void()>& action) {
-  const TensorMemoryMeter meter;
+  const tensor::TensorMemoryMeter meter;
   action();
   return meter.peak_bytes();
 }
