@@ -63,6 +63,7 @@ Action add_estimate(CLI::App& command) {
         {"disk_bytes", {{"checkpoint", checkpoint_bytes}, {"kept", checkpoint_bytes * kept}}}};
     if (options->measure) {
       assembly.method->on_start(*assembly.optimizer);
+      assembly.averages.start(assembly.task->model());
       const Measured measured = measure(assembly);
       json["measured"] = {{"seconds_per_step", measured.seconds_per_step}, {"peak_tensor_bytes", measured.peak_bytes}};
     }

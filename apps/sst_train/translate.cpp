@@ -169,7 +169,8 @@ Action add_translate(CLI::App& command) {
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   add_weights_option(command, options->weights);
   command.add_option("--input", options->inputs, "sentences, one a line, plain or compressed; default: standard input")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   command.add_option("--output", options->output, "default: standard output")->type_name("FILE");
   command.add_option("--beam", options->beam, "hypotheses that are followed; 1: greedy")->check(CLI::Range(1, 1024));
   command.add_option("--length-penalty", options->length_penalty, "exponent of the length norm")
@@ -191,7 +192,8 @@ Action add_translate(CLI::App& command) {
            "  sst-train translate runs/multi30k_small_euclidean/3fa9c1d2-s1 --input test.de --beam 4 --nbest 4");
   return [options, &command](const CommonFlags& common) {
     auto opened = run::open_translation_model(options->path, options->which, options->weights,
-                                              {.overrides = command.remaining(), .builtin = builtin_lookup()});
+                                              {.overrides = command.remaining(), .builtin = builtin_lookup()},
+                                              run::UseDevice::kOfRecipe);
     translate_all(*options, opened, common);
     return ExitCode::kDone;
   };

@@ -28,8 +28,8 @@ struct TranslationDataOptions {
     using namespace recipe;
     field(format, "format", one_of({"parallel_text"}).required(),
           "text files of sentences, one a line; line i of both languages belongs together");
-    field(src_lang, "src_lang", anything().required(), "language that is read");
-    field(tgt_lang, "tgt_lang", anything().required(), "language that is written");
+    field(src_lang, "src_lang", file_name().required(), "language that is read");
+    field(tgt_lang, "tgt_lang", file_name().required(), "language that is written");
     field(train_src, "train.src", anything().required(),
           "files to train on, relative to data_root; plain, .gz, .xz, .zst");
     field(train_tgt, "train.tgt", anything().required(), "their translations, in the same order");

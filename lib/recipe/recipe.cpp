@@ -131,7 +131,7 @@ bool may_differ_on_resume(const std::string& path) {
   // Of what the hash leaves out, only the seed changes what is computed. Some keys are in the hash, since
   // another value makes another run, and yet a run may go on under another value.
   if (path == "seed") return false;
-  return !in_hash(path) || is_any_of(path, {"eval.every", "eval.samples", "eval.patience", "train.max_tokens"});
+  return !in_hash(path) || is_any_of(path, {"eval.every", "eval.samples", "eval.patience"});
 }
 
 namespace detail {

@@ -117,12 +117,15 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
     Diagnostics of_theirs;
     const auto theirs = recipe::load_text(read_file(folder / "recipe.yaml"), (folder / "recipe.yaml").string(), {},
                                           recipe_schema(), of_theirs);
-    for (const char* key : {"method.name", "optim.name"})
-      if (theirs.text(key) != recipe.text(key))
+    // Those that decide what the kept tensors mean.
+    std::vector<std::string> keys = {"method.name", "optim.name", "method.alpha", "method.inner_steps"};
+    if (recipe.text("method.name") == "vera") keys.emplace_back("seed");
+    for (const std::string& key : keys)
+      if (theirs.has(key) && recipe.has(key) && theirs.text(key) != recipe.text(key))
         report(fmt::format("'init.optimizer' is keep, but {} was {} there and is {} here", key, theirs.text(key),
                            recipe.text(key)),
                "give the same one, or use fresh");
-  } catch (const CheckpointError& error) {
+  } catch (const Error& error) {
     report(error.what(), error.hint());
   }
 }
@@ -131,7 +134,11 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
 std::unique_ptr<methods::Method> made_method(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("method")) return nullptr;
   try {
-    return methods::registry().at(recipe.text("method.name")).make(recipe, {.hidden_size = 1});
+    // A step of one token: here it only matters whether there are any.
+    const int64_t tokens = tasks::registry().at(recipe.text("task")).counts_tokens ? 1 : 0;
+    return methods::registry()
+        .at(recipe.text("method.name"))
+        .make(recipe, {.hidden_size = 1, .step = {.tokens = tokens}});
   } catch (const UserError& error) {
     diagnostics.error("E-method", recipe.place("method"), error.what(), error.hint());
     return nullptr;
@@ -160,8 +167,17 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
     refuse("train.on_spike", ", so that a step cannot be left out once it is known", "use rollback");
   if (recipe.sound("logging") && recipe.text("logging.per_layer") != "off")
     refuse("logging.per_layer", ", and measuring needs them", "use logging.per_layer: off");
+  if (recipe.sound("train") && recipe.value<int64_t>("train.nonfinite_patience") > 0)
+    refuse("train.nonfinite_patience", ", so that a step cannot be left out once it is known", "set it to 0");
+  for (const std::string unit : {"tokens", "sentences"}) {
+    const std::string most = "train.max_" + unit, global = "train.global_batch_" + unit;
+    if (recipe.has(most) && recipe.has(global) && recipe.text(most) != recipe.text(global))
+      refuse(global, ", so that micro-batches of " + recipe.text(most) + " cannot add up",
+             "set " + most + " to the same");
+  }
   if (options.l2_penalty > 0) refuse("optim.l2_penalty", ", before a penalty could be added", "use optim.weight_decay");
-  if (recipe.has("train.micro_batch") && recipe.sound("train") && recipe.text("train.micro_batch") != "auto") {
+  if (recipe.has("train.micro_batch") && recipe.sound("train") && recipe.sound("data") &&
+      recipe.text("train.micro_batch") != "auto") {
     const int64_t sequences =
         recipe.value<int64_t>("train.global_batch_tokens") / recipe.value<int64_t>("data.seq_len");
     if (std::to_string(sequences) != recipe.text("train.micro_batch"))

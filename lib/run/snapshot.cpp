@@ -136,7 +136,9 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
             .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
   const auto seed =
       static_cast<uint64_t>(recipe.read<RunOptions>("").seed);  // some maps hold only the seed of a matrix
-  const auto method = methods::registry().at(recipe.text("method.name")).make(recipe, {.seed = seed, .hidden_size = 1});
+  const auto method = methods::registry()
+                          .at(recipe.text("method.name"))
+                          .make(recipe, {.seed = seed, .hidden_size = 1, .step = {.tokens = 1}});
   task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
                .tensors = recipe.read<Precision>("precision").dtype()});
   restore_model(contents.model, task->model());
@@ -167,7 +169,7 @@ CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
                             "average checkpoints of one run");
   }
   const auto first = load_checkpoint(folders.front());
-  auto recipe = recipe_of(first, folders.front(), {.overrides = {"method.name=full"}});
+  auto recipe = recipe_of(first, folders.front(), {.overrides = {"method.name=full", "train.ema=null"}});
   const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
   for (auto& [name, sum] : sums) sum /= static_cast<double>(folders.size());
   for (const std::string& point : task->lorentz_parameters())

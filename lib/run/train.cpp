@@ -108,6 +108,7 @@ TrainOutcome Session::dry_run() {
   assembly_ = assemble(recipe_);
   show_essentials();
   assembly_.method->on_start(*assembly_.optimizer);
+  assembly_.averages.start(assembly_.task->model());
   const StepResult result = training_step(assembly_, 0);
   log::info("dry run: the first step's loss is {:.4f}, its gradient norm {:.4g}; nothing was written", result.loss,
             result.gradient_norm);

@@ -147,6 +147,7 @@ void Trainer::roll_back(const std::string& problem) {
   state_.rollbacks_in_row = now.rollbacks_in_row + 1;
   state_.data_left_out = now.data_step() + 1 - state_.step;
   best_.reset();  // a best one in memory is later than the checkpoint
+  parts_.store.set_aside_after(state_.step);
   saved_step_ = state_.step;
   reported_step_ = std::min(reported_step_, state_.step);
   parts_.assembly.method->take_events();

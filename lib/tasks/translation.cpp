@@ -12,6 +12,7 @@
 #include "tasks/tokenizer_files.hpp"
 #include "text/line_reader.hpp"
 #include "text/unicode_properties.hpp"
+#include "text/utf8.hpp"
 #include "text/word_vocabulary.hpp"
 
 namespace sst::tasks {
@@ -76,7 +77,7 @@ Workload Translation::workload() const {
   const int64_t micro_batches = recipe_.step.micro_batches();
   return {.hidden_size = recipe_.model.hidden_size,
           .rows_per_step = all.target_tokens * micro_batches / all.batches,
-          .step = {.per_epoch = std::max<int64_t>(all.batches / micro_batches, 1)},
+          .step = {.per_epoch = std::max<int64_t>((all.batches + micro_batches / 2) / micro_batches, 1)},
           .euclidean = recipe_.model.geometry == "euclidean",
           .counts_tokens = true};
 }
@@ -162,6 +163,14 @@ nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   return {loss.sum, loss.count, loss.nll.item<double>()};
 }
 
+/// What stands at a place of a source sentence: the word itself where text comes cut, since it may be unknown too.
+std::string Translation::source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const {
+  if (recipe_.tokenizer.type != "whitespace") return tokenizers_.source->piece(static_cast<int32_t>(ids[place]));
+  std::vector<std::string_view> words;
+  text::each_word(line, [&](std::string_view word) { words.push_back(word); });
+  return std::string(words.at(place));
+}
+
 Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
   const torch::NoGradGuard no_grad;
   const auto& pairs = corpus(split);
@@ -202,7 +211,7 @@ void Translation::add_text_metrics(const std::string& split, const nn::Pass& pas
   std::vector<std::string> sources, references;
   text::ParallelReader reader(files);
   for (text::SentencePair pair; reader.next(pair);) {
-    sources.push_back(recipe_.data.lowercase ? text::to_lower(pair.source) : pair.source);
+    sources.push_back(pair.source);
     const std::string reference = recipe_.data.lowercase ? text::to_lower(pair.target) : pair.target;
     references.push_back(recipe_.tokenizer.type == "whitespace" ? text::without_joiners(reference) : reference);
   }
@@ -229,9 +238,12 @@ std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const 
   const auto& source_words = *tokenizers_.source;
   const auto& target_words = *tokenizers_.target;
   std::vector<std::vector<int64_t>> sources;
+  std::vector<std::string> texts_read;
   for (const std::string& line : lines) {
+    text::require_utf8(line);
+    texts_read.push_back(recipe_.data.lowercase ? text::to_lower(line) : line);
     std::vector<int32_t> ids;
-    source_words.encode(line, ids);
+    source_words.encode(texts_read.back(), ids);
     sources.emplace_back(ids.begin(), ids.end());
   }
   models::BeamOptions how = options;
@@ -246,8 +258,7 @@ std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const 
         const bool replaced = options.replace_unk && target_words.unknown() == id && !hypothesis.alignment.empty();
         // Rows that only pad the vocabulary have no name.
         if (replaced)
-          pieces.push_back(
-              source_words.piece(static_cast<int32_t>(sources[i][static_cast<size_t>(hypothesis.alignment[word])])));
+          pieces.push_back(source_word(texts_read[i], sources[i], static_cast<size_t>(hypothesis.alignment[word])));
         else if (id < target_words.size())
           pieces.push_back(target_words.piece(id));
       }

@@ -66,6 +66,7 @@ class Translation final : public Task {
   models::TranslationBatch training_batch(int64_t micro_batch) const;
   models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,
                                  std::optional<int64_t> sampled_in_epoch = {}) const;
+  std::string source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const;
   void add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics);
 
   TranslationRecipe recipe_;

@@ -258,6 +258,10 @@ std::vector<nn::LinearSpec> check_translation_recipe(const Recipe& recipe, Diagn
     diagnostics.error("E-tied", recipe.place("model.tie_embeddings"),
                       "'model.tie_embeddings' is 'all', but the languages have a vocabulary each",
                       "set tokenizer.joint: true, or tie the decoder alone");
+  if (translation.data.src_lang == translation.data.tgt_lang && !translation.tokenizer.joint)
+    diagnostics.error("E-languages", recipe.place("data.tgt_lang"),
+                      "'data.tgt_lang' is '" + translation.data.tgt_lang + "', the name of the source language too",
+                      "name them apart, as in en and en_simple, or use tokenizer.joint: true");
   const auto tokenizers = check_text(recipe, diagnostics, translation);
   try {
     const auto vocabulary = tokenizers ? translation.vocabulary(*tokenizers) : supposed_vocabulary(translation);

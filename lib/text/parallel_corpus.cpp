@@ -45,13 +45,17 @@ ParallelCorpus::ParallelCorpus(const ParallelFiles& files, const Tokenizer& sour
                           std::vector<int32_t>& ids) {
     ids.clear();
     try {
-      tokenizer.encode(options.lowercase ? to_lower(text) : text, ids);
+      tokenizer.encode(text, ids);
     } catch (const DataError& error) {
       throw DataError(place + ": " + error.what(), error.hint());
     }
   };
   for (SentencePair pair; reader.next(pair);) {
     ++counts_.read;
+    if (options.lowercase) {
+      pair.source = to_lower(pair.source);
+      pair.target = to_lower(pair.target);
+    }
     encode(source, pair.source, pair.source_place, source_ids);
     encode(target, pair.target, pair.target_place, target_ids);
     if (source_ids.empty() || target_ids.empty()) {
@@ -63,7 +67,7 @@ ParallelCorpus::ParallelCorpus(const ParallelFiles& files, const Tokenizer& sour
     source_.append(source_ids);
     target_.append(target_ids);
     lengths_.push_back({static_cast<int32_t>(source_ids.size()), static_cast<int32_t>(target_ids.size())});
-    if (options.keeps_text) texts_.emplace_back(pair.source, pair.target);
+    if (options.keeps_text) texts_.emplace_back(std::move(pair.source), std::move(pair.target));
   }
   digests_ = reader.digests();
   if (counts_.kept == 0)

@@ -78,6 +78,42 @@ TEST_CASE("an empty line stays one, and what is no translation model is refused"
   CHECK(program.run({"generate", "run", "--prompt", "a"}).code == 2);
 }
 
+TEST_CASE("translate lower-cases as training did, and an unknown word is replaced by the source's own",
+          "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  REQUIRE(
+      program.run({translation_recipe("full"), "--out", "run", "data.lowercase=true", "tokenizer.sampling_alpha=0.1"})
+          .code == 0);
+  std::ofstream(folder.path() / "lower") << "a b c\nd e\n";
+  std::ofstream(folder.path() / "upper") << "A B C\nD E\n";
+  const Outcome lower = program.run({"translate", "run", "--input", "lower", "eval.decode.beam_size=1"});
+  INFO(lower.err);
+  REQUIRE(lower.code == 0);
+  CHECK(lower.out == program.run({"translate", "run", "--input", "upper", "eval.decode.beam_size=1"}).out);
+}
+
+TEST_CASE("the mean of checkpoints translates where the data are not", "[end_to_end]") {
+  const std::string recipe = GENERATE("sst", "lorentz_full");
+  CAPTURE(recipe);
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({translation_recipe(recipe), "--out", "run", "train.ema=0.9"}).code == 0);
+  const Outcome averaged = program.run({"average", "run", "--last", "2", "--out", "mean"});
+  INFO(averaged.err);
+  REQUIRE(averaged.code == 0);
+  CHECK(program.run({"eval", "mean", "--json"}).code == 0);
+  std::filesystem::rename(folder.path() / "data", folder.path() / "elsewhere");
+  std::ofstream(folder.path() / "in") << "a b\n";
+  const Outcome translated = program.run({"translate", "mean", "--input", "in"});
+  INFO(translated.err);
+  CHECK(translated.code == 0);
+  CHECK(program.run({"translate", "run", "--input", "in", "--weights", "ema"}).code == 0);
+  CHECK(program.run({"average", "run", "--last", "9", "--out", "more"}).code == 2);
+}
+
 TEST_CASE("a translation run cut at any step and continued ends with the weights of an unbroken run",
           "[end_to_end][slow]") {
   const std::string geometry = GENERATE("", "lorentz_"), method = GENERATE("full", "lora", "relora", "sst");
