@@ -167,9 +167,8 @@ TEST_CASE("keys are sorted into those in the hash and those that may change on r
     CAPTURE(in);
     CHECK(in_hash(in));
   }
-  for (const std::string free :
-       {"name", "logging.every", "checkpoint.keep_last", "eval.every", "eval.samples", "eval.patience",
-        "train.micro_batch", "train.max_steps", "runtime.device"})
+  for (const std::string free : {"name", "logging.every", "checkpoint.keep_last", "eval.every", "eval.samples",
+                                 "eval.patience", "train.micro_batch", "train.max_steps", "runtime.device"})
     CHECK(may_differ_on_resume(free));
   for (const std::string fixed :
        {"seed", "checkpoint.best_metric", "optim.lr", "eval.metrics", "task", "runtime.deterministic"})
