@@ -36,7 +36,7 @@ models::TranslationBatch sentence_pairs() {
 
 optim::Optimizer optimizer_of(const models::TranslationModel& model) {
   optim::Optimizer optimizer(std::make_unique<optim::RiemannianAdam>(optim::AdamOptions{}), 0);
-  const auto points = model.lorentz_parameters();
+  const auto points = models::lorentz_parameters(model.options());
   for (const auto& [name, tensor] : nn::trainable_tensors(model))
     optimizer.add({.name = name,
                    .tensor = tensor,
