@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -175,3 +176,14 @@ class Output:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+
+
+def run_converter(program, prepare, options):
+    """The exit status: 0, or 3 after a line that says what is wrong with the input."""
+    try:
+        with Originals(options.input) as originals:
+            prepare(originals, options)
+    except (DataProblem, OSError) as problem:
+        print(f"{program}: {problem}", file=sys.stderr)
+        return 3
+    return 0

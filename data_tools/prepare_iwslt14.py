@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 import moses_text
-from parallel_files import DataProblem, Originals, Output, as_file, check_pairs, check_published, sha256
+from parallel_files import Output, as_file, check_pairs, check_published, run_converter, sha256
 from ted_talks import names_of, segments
 
 LANGUAGES = ("de", "en")
@@ -131,14 +131,7 @@ def parse_arguments(arguments):
 
 
 def main(arguments=None):
-    options = parse_arguments(arguments)
-    try:
-        with Originals(options.input) as originals:
-            prepare(originals, options)
-    except (DataProblem, OSError) as problem:
-        print(f"prepare_iwslt14.py: {problem}", file=sys.stderr)
-        return 3
-    return 0
+    return run_converter("prepare_iwslt14.py", prepare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from parallel_files import DataProblem, Originals, Output, as_file, check_pairs, check_published, lines_of, sha256
+from parallel_files import Output, as_file, check_pairs, check_published, lines_of, run_converter, sha256
 
 ORIGIN = ("they come from https://github.com/multi30k/dataset (data/task1/raw/*.gz):\n"
           "  git clone --depth 1 https://github.com/multi30k/dataset")
@@ -98,14 +98,7 @@ def parse_arguments(arguments):
 
 
 def main(arguments=None):
-    options = parse_arguments(arguments)
-    try:
-        with Originals(options.input) as originals:
-            prepare(originals, options)
-    except (DataProblem, OSError) as problem:
-        print(f"prepare_multi30k.py: {problem}", file=sys.stderr)
-        return 3
-    return 0
+    return run_converter("prepare_multi30k.py", prepare, parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const Commo
   std::string text =
       fmt::format("{}: {} ids, {}\n", recipe.data.src_lang, tokenizers.source->size(), source_file.string());
   text += fmt::format("{}: {} ids, {}\n", recipe.data.tgt_lang, tokenizers.target->size(), target_file.string());
-  for (const auto& [name, split] : {std::pair{"train", data::TranslationSplit::kTrain},
-                                    {"valid", data::TranslationSplit::kValid},
-                                    {"test", data::TranslationSplit::kTest}}) {
+  for (const auto& [name, split] : data::translation_splits()) {
     const auto files = data::parallel_files(recipe.data, split, recipe.data_root);
     if (files.source.empty()) continue;
     const text::ParallelCorpus corpus(files, *tokenizers.source, *tokenizers.target,

@@ -48,42 +48,34 @@ models::BeamOptions beam_options(const TranslateOptions& options, models::BeamOp
 /// Lines from files in turn, or from standard input as they arrive: a pipe that pauses gets its answers meanwhile.
 class Sentences {
  public:
-  explicit Sentences(std::vector<std::string> files) : files_(std::move(files)) {
+  explicit Sentences(const std::vector<std::string>& files)
+      : is_input_(files.empty()), next_of_files_(text::lines_of({files.begin(), files.end()})) {
     std::ios::sync_with_stdio(false);  // so that in_avail() knows what has been read ahead
   }
 
   std::vector<std::string> next_block() {
     std::vector<std::string> lines;
     std::string line;
-    while (lines.size() < kLinesAtATime && (lines.empty() || !is_input() || is_ready()) && next(line))
+    while (lines.size() < kLinesAtATime && (lines.empty() || !is_input_ || is_ready()) && next(line))
       lines.push_back(line);
     return lines;
   }
 
  private:
-  bool is_input() const { return files_.empty(); }
-
   static bool is_ready() {
     pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
     return std::cin.rdbuf()->in_avail() > 0 || poll(&input, 1, /*timeout=*/0) > 0;
   }
 
   bool next(std::string& line) {
-    if (is_input()) {
-      if (!std::getline(std::cin, line)) return false;
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      return true;
-    }
-    for (;;) {
-      if (reader_ && reader_->next(line)) return true;
-      if (opened_ == files_.size()) return false;
-      reader_ = std::make_unique<text::LineReader>(files_[opened_++]);
-    }
+    if (!is_input_) return next_of_files_(line);
+    if (!std::getline(std::cin, line)) return false;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    return true;
   }
 
-  std::vector<std::string> files_;
-  size_t opened_ = 0;
-  std::unique_ptr<text::LineReader> reader_;
+  bool is_input_;
+  text::NextLine next_of_files_;
 };
 
 class Results {

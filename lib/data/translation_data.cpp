@@ -17,6 +17,12 @@ std::pair<const Paths&, const Paths&> paths_of(const TranslationDataOptions& opt
 
 }  // namespace
 
+const std::vector<std::pair<std::string, TranslationSplit>>& translation_splits() {
+  static const std::vector<std::pair<std::string, TranslationSplit>> splits = {
+      {"train", TranslationSplit::kTrain}, {"valid", TranslationSplit::kValid}, {"test", TranslationSplit::kTest}};
+  return splits;
+}
+
 text::ParallelFiles parallel_files(const TranslationDataOptions& options, TranslationSplit split,
                                    const std::filesystem::path& data_root) {
   const auto& [source, target] = paths_of(options, split);
@@ -37,16 +43,14 @@ text::ParallelOptions parallel_options(const TranslationDataOptions& options, Tr
 
 std::vector<Problem> check_translation_options(const TranslationDataOptions& options) {
   std::vector<Problem> problems;
-  const std::vector<std::pair<std::string, TranslationSplit>> splits = {
-      {"train", TranslationSplit::kTrain}, {"valid", TranslationSplit::kValid}, {"test", TranslationSplit::kTest}};
-  for (const auto& [name, split] : splits) {
+  for (const auto& [name, split] : translation_splits()) {
     const auto& [source, target] = paths_of(options, split);
     if (source.values.size() != target.values.size())
       problems.push_back({"data." + name, "E-files",
                           fmt::format("'data.{0}.src' names {1} files and 'data.{0}.tgt' {2}", name,
                                       source.values.size(), target.values.size()),
                           "name the two languages of each corpus at the same place of their lists"});
-    for (const auto& [other_name, other] : splits) {
+    for (const auto& [other_name, other] : translation_splits()) {
       if (other >= split) break;
       for (const recipe::Path& path : source.values)
         for (const recipe::Path& same : paths_of(options, other).first.values)

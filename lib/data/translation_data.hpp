@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/problem.hpp"
@@ -50,6 +51,9 @@ struct TranslationDataOptions {
 };
 
 enum class TranslationSplit { kTrain, kValid, kTest };
+
+/// All of them with their names in a recipe, training first.
+const std::vector<std::pair<std::string, TranslationSplit>>& translation_splits();
 
 /// The files of a split; both lists are empty where there is no test split. Throws DataError when one is missing.
 text::ParallelFiles parallel_files(const TranslationDataOptions& options, TranslationSplit split,

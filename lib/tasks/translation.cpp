@@ -87,10 +87,8 @@ void Translation::build(const nn::Build& build) {
   model_ = models::make_translation_model(recipe_.model, vocabulary_, build);
 }
 
-int64_t Translation::batches_per_epoch() const { return corpora().batches; }
-
 models::TranslationBatch Translation::training_batch(int64_t micro_batch) const {
-  const int64_t epoch = micro_batch / batches_per_epoch(), index = micro_batch % batches_per_epoch();
+  const int64_t epoch = micro_batch / corpora().batches, index = micro_batch % corpora().batches;
   if (!epoch_ || epoch_->first != epoch)
     epoch_.emplace(epoch, data::PairBatches(corpora().train.lengths(), recipe_.step.limit(), recipe_.seed, epoch));
   return batch(corpora().train, epoch_->second[index],

@@ -53,15 +53,12 @@ class Translation final : public Task {
   double activation_bytes() const override;
 
   const TranslationRecipe& recipe() const { return recipe_; }
-  models::TranslationModel& translation_model() { return *model_; }
 
  private:
   struct Corpora;
-  struct Decoded;
   const Corpora& corpora() const;
   const text::ParallelCorpus& corpus(const std::string& split) const;
   bool decodes(const std::string& split) const;
-  int64_t batches_per_epoch() const;
   /// One micro-batch of the endless list.
   models::TranslationBatch training_batch(int64_t micro_batch) const;
   models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,

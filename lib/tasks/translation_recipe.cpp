@@ -26,22 +26,10 @@ bool is_sentencepiece(const TranslationRecipe& recipe) { return recipe.tokenizer
 
 /// The lines of files, one after the other, as the model will see them.
 text::NextSentence sentences_of(const TranslationRecipe& recipe, std::vector<fs::path> files) {
-  struct Reader {
-    std::vector<fs::path> files;
-    size_t opened = 0;
-    std::unique_ptr<text::LineReader> lines;
-  };
-  const auto reader = std::make_shared<Reader>();
-  reader->files = std::move(files);
-  return [reader, lowercase = recipe.data.lowercase](std::string& sentence) {
-    for (;;) {
-      if (reader->lines && reader->lines->next(sentence)) {
-        if (lowercase) sentence = text::to_lower(sentence);
-        return true;
-      }
-      if (reader->opened == reader->files.size()) return false;
-      reader->lines = std::make_unique<text::LineReader>(reader->files[reader->opened++]);
-    }
+  return [next = text::lines_of(std::move(files)), lowercase = recipe.data.lowercase](std::string& sentence) {
+    if (!next(sentence)) return false;
+    if (lowercase) sentence = text::to_lower(sentence);
+    return true;
   };
 }
 
@@ -119,9 +107,7 @@ void check_batch(const Recipe& recipe, Diagnostics& diagnostics, const Translati
 /// Reads every pair once: line counts, encoding, and pairs of one split in another.
 void check_files(const Recipe& recipe, Diagnostics& diagnostics, const TranslationRecipe& translation) {
   std::unordered_set<size_t> trained;  // hashes of pairs; a false match is too rare to matter for a warning
-  for (const auto& [name, split] : {std::pair{"train", TranslationSplit::kTrain},
-                                    {"valid", TranslationSplit::kValid},
-                                    {"test", TranslationSplit::kTest}}) {
+  for (const auto& [name, split] : data::translation_splits()) {
     const auto files = data::parallel_files(translation.data, split, translation.data_root);
     if (files.source.empty()) continue;
     text::ParallelReader reader(files);
@@ -135,7 +121,7 @@ void check_files(const Recipe& recipe, Diagnostics& diagnostics, const Translati
         ++seen;
     }
     if (seen > 0)
-      diagnostics.warning("W-leak", recipe.place(std::string("data.") + name),
+      diagnostics.warning("W-leak", recipe.place("data." + name),
                           fmt::format("{} pairs of data.{} are training pairs too", seen, name),
                           "its scores will be better than they should be");
   }

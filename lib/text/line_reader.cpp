@@ -51,6 +51,23 @@ std::string LineReader::where() const {
   return fmt::format("{}:{}", path_ == kStandardInput ? "standard input" : path_.string(), line_);
 }
 
+NextLine lines_of(std::vector<std::filesystem::path> files) {
+  struct Reader {
+    std::vector<std::filesystem::path> files;
+    size_t opened = 0;
+    std::unique_ptr<LineReader> lines;
+  };
+  const auto reader = std::make_shared<Reader>();
+  reader->files = std::move(files);
+  return [reader](std::string& line) {
+    while (!reader->lines || !reader->lines->next(line)) {
+      if (reader->opened == reader->files.size()) return false;
+      reader->lines = std::make_unique<LineReader>(reader->files[reader->opened++]);
+    }
+    return true;
+  };
+}
+
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
   LineReader reader(path);
   std::vector<std::string> lines;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,12 @@ class LineReader {
   std::string_view block_;
   int64_t line_ = 0;
 };
+
+/// Gives the next line, or false after the last one.
+using NextLine = std::function<bool(std::string& line)>;
+
+/// The lines of files, one file after the other. It throws what LineReader throws.
+NextLine lines_of(std::vector<std::filesystem::path> files);
 
 /// All lines of a file. Throws what LineReader throws.
 std::vector<std::string> read_lines(const std::filesystem::path& path);

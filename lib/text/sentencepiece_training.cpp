@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <sentencepiece_trainer.h>
 
-#include <cerrno>
-#include <cstring>
 #include <exception>
-#include <fstream>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -85,27 +82,6 @@ void train_sentencepiece(const TokenizerOptions& options, const NextSentence& ne
     throw UserError(fmt::format("SentencePiece cannot train {} pieces: {}", *options.vocab_size, status.message()),
                     "change tokenizer.vocab_size, or give more text");
   write_file_atomically(path, model);
-}
-
-NextSentence lines_of(std::vector<std::filesystem::path> files) {
-  struct Reader {
-    std::vector<std::filesystem::path> files;
-    size_t next_file = 0;
-    std::ifstream stream;
-  };
-  const auto reader = std::make_shared<Reader>();
-  reader->files = std::move(files);
-  return [reader](std::string& line) {
-    while (!reader->stream.is_open() || !std::getline(reader->stream, line)) {
-      reader->stream.close();
-      if (reader->next_file == reader->files.size()) return false;
-      const auto& path = reader->files[reader->next_file++];
-      reader->stream.clear();
-      reader->stream.open(path, std::ios::binary);
-      if (!reader->stream) throw DataError(fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
-    }
-    return true;
-  };
 }
 
 }  // namespace sst::text

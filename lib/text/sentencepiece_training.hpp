@@ -19,7 +19,4 @@ using NextSentence = std::function<bool(std::string& sentence)>;
 ///   throws    UserError without vocab_size, or where it does not fit the text; DataError when a sentence is not UTF-8
 void train_sentencepiece(const TokenizerOptions& options, const NextSentence& next, const std::filesystem::path& path);
 
-/// The lines of text files, one after the other. Throws DataError when a file cannot be read.
-NextSentence lines_of(std::vector<std::filesystem::path> files);
-
 }  // namespace sst::text

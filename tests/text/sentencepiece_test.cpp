@@ -7,6 +7,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/text/text_vectors.hpp"
+#include "text/line_reader.hpp"
 #include "text/sentencepiece_training.hpp"
 
 using namespace sst::text;
