@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/version.hpp"
@@ -124,9 +126,10 @@ recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesyst
   return read();
 }
 
-TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
-                               const std::string& weights) {
-  const auto contents = load_checkpoint(folder);
+namespace {
+
+TrainedTensors trained_tensors_of(const CheckpointContents& contents, const std::filesystem::path& folder,
+                                  const recipe::LoadOptions& load, const std::string& weights) {
   auto recipe = recipe_of(contents, folder, load);
   // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
   const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
@@ -147,41 +150,51 @@ TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe
   return trained;
 }
 
+}  // namespace
+
+TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
+                               const std::string& weights) {
+  return trained_tensors_of(load_checkpoint(folder), folder, load, weights);
+}
+
 CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
   require(!folders.empty(), "the mean of no checkpoints");
+  const std::filesystem::path& first = folders.front();
   CheckpointContents mean;
   std::map<std::string, torch::Tensor> sums;
+  std::vector<std::string> points;
   for (const auto& folder : folders) {
-    const auto trained = trained_tensors(folder);
-    for (const auto& [name, tensor] : trained.tensors) {
-      auto& sum = sums[name];
-      if (&folder == &folders.front())
-        sum = tensor.to(torch::kFloat64);
-      else if (!sum.defined() || sum.sizes() != tensor.sizes())
-        throw CheckpointError("'" + folder.string() + "' holds a tensor '" + name + "' that '" +
-                                  folders.front().string() + "' has not, or has in another shape",
-                              "average checkpoints of one run");
-      else
-        sum += tensor;
+    const auto contents = load_checkpoint(folder);
+    mean.step = contents.step;
+    const auto tensors = trained_tensors_of(contents, folder, {}, "trained").tensors;
+    if (&folder == &first) {
+      const auto recipe = recipe_of(contents, folder, {.overrides = {"method.name=full", "train.ema=null"}});
+      points = tasks::registry().at(recipe.text("task")).make(recipe)->lorentz_parameters();
+      mean.recipe_yaml = recipe.to_yaml();
+      mean.recipe_hash = recipe.hash();
+      mean.tokenizer = contents.tokenizer;
+      mean.model = tensors;  // for their types
+      for (const auto& [name, tensor] : tensors) sums[name] = torch::zeros_like(tensor, torch::kFloat64);
     }
-    if (trained.tensors.size() != sums.size())
-      throw CheckpointError("'" + folder.string() + "' lacks tensors that '" + folders.front().string() + "' has",
+    for (const auto& [name, tensor] : tensors) {
+      const auto sum = sums.find(name);
+      if (sum == sums.end() || sum->second.sizes() != tensor.sizes())
+        throw CheckpointError("'" + folder.string() + "' holds a tensor '" + name + "' that '" + first.string() +
+                                  "' has not, or has in another shape",
+                              "average checkpoints of one run");
+      sum->second += tensor;
+    }
+    if (tensors.size() != sums.size())
+      throw CheckpointError("'" + folder.string() + "' lacks tensors that '" + first.string() + "' has",
                             "average checkpoints of one run");
   }
-  const auto first = load_checkpoint(folders.front());
-  auto recipe = recipe_of(first, folders.front(), {.overrides = {"method.name=full", "train.ema=null"}});
-  const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
-  for (auto& [name, sum] : sums) sum /= static_cast<double>(folders.size());
-  for (const std::string& point : task->lorentz_parameters())
-    sums.at(point) = tensor::lorentz::normalise(sums.at(point));
-  for (const auto& [name, sum] : sums)
-    mean.model[name] = sum.to(first.model.count(name) > 0 ? first.model.at(name).scalar_type() : torch::kFloat32);
-  mean.step = read_checkpoint_note(folders.back()).step;
+  for (auto& [name, tensor] : mean.model) {
+    const torch::Tensor average = sums.at(name) / static_cast<double>(folders.size());
+    const bool is_point = std::find(points.begin(), points.end(), name) != points.end();
+    tensor = (is_point ? tensor::lorentz::normalise(average) : average).to(tensor.scalar_type());
+  }
   mean.state = {{"step", mean.step}, {"averaged", folders.size()}};
   mean.rng = nlohmann::json::object();
-  mean.tokenizer = first.tokenizer;
-  mean.recipe_yaml = recipe.to_yaml();
-  mean.recipe_hash = recipe.hash();
   mean.writer_version = std::string(version_number());
   return mean;
 }
