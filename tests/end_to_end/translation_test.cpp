@@ -116,7 +116,8 @@ TEST_CASE("the mean of checkpoints translates where the data are not", "[end_to_
 
 TEST_CASE("a translation run cut at any step and continued ends with the weights of an unbroken run",
           "[end_to_end][slow]") {
-  const std::string geometry = GENERATE("", "lorentz_"), method = GENERATE("full", "lora", "relora", "sst");
+  const std::string geometry = GENERATE("", "lorentz_"),
+                    method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
   CAPTURE(geometry, method);
   const TemporaryFolder folder;
   testing::write_smoke_pairs(folder.path());
