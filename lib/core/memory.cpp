@@ -1,6 +1,9 @@
 #include "core/memory.hpp"
 
+#include <malloc.h>
+
 #include <fstream>
+#include <limits>
 #include <string>
 
 namespace sst {
@@ -10,6 +13,13 @@ int64_t available_memory_bytes() {
   for (std::string line; std::getline(meminfo, line);)
     if (line.rfind("MemAvailable:", 0) == 0) return std::stoll(line.substr(13)) * 1024;
   return 0;
+}
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
 }
 
 }  // namespace sst

@@ -41,6 +41,7 @@ class AdapterLinear : public nn::LinearMap {
   double scale() const { return scale_; }
 
  private:
+  bool drops(const nn::Pass& pass) const { return pass.training && dropout_ > 0; }
   tensor::Rows drop(const tensor::Rows& x, const nn::Pass& pass) const;
 
   double scale_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/memory.hpp"
 #include "core/version.hpp"
 #include "tests/bench/settings.hpp"
 
@@ -132,6 +133,7 @@ Threads::~Threads() { at::set_num_threads(before_); }
 }  // namespace sst::bench
 
 int main(int count, char** arguments) {
+  sst::keep_freed_memory();  // as the program that is measured
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   benchmark::AddCustomContext("threads", fmt::format("{}", at::get_num_threads()));
