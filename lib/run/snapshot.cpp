@@ -71,6 +71,7 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   contents.state.update({{"epoch", state.step / assembly.workload.step.per_epoch},
                          {"best", best.to_json()},
                          {"plateau", assembly.plateau->state()},
+                         {"micro_batch", assembly.task->chosen_micro_batch()},
                          {"data_sha256", assembly.task->data_sha256()}});
   // Every draw is a pure function of (seed, stream, index) and every index follows from the step.
   contents.rng = {{"seed", assembly.run.seed}, {"generator", "philox4x32-10"}, {"step", state.data_step()}};
@@ -220,6 +221,7 @@ TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestT
     assembly.method->load_state_dict(contents.method);
     assembly.plateau->load_state(contents.state.at("plateau"));
     best.from_json(contents.state.at("best"));
+    assembly.task->keep_micro_batch(contents.state.value("micro_batch", int64_t{0}));
     return TrainState::from_json(contents.state);
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(std::string("state.json of the checkpoint is not complete: ") + error.what());

@@ -72,6 +72,11 @@ int64_t LanguageModeling::micro_batch() const {
   return micro_batch_;
 }
 
+void LanguageModeling::keep_micro_batch(int64_t samples) {
+  if (!recipe_.step.micro_batch.value && samples > 0 && recipe_.sequences_per_step() % samples == 0)
+    micro_batch_ = samples;
+}
+
 /// Measured rather than modelled, so that it holds for every family, method and precision: what is alive behind the loss
 /// of one and of two short sequences. All but attention with dropout is linear in their length.
 const LanguageModeling::Kept& LanguageModeling::kept() const {

@@ -45,6 +45,8 @@ class LanguageModeling final : public Task {
     memory_budget_ = bytes;
     compute_ = pass.compute;
   }
+  int64_t chosen_micro_batch() const override { return recipe_.step.micro_batch.value ? 0 : micro_batch(); }
+  void keep_micro_batch(int64_t samples) override;
 
   models::LanguageModel& language_model() { return *model_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }

@@ -68,6 +68,10 @@ class Task {
   /// What a step may take at most, where a recipe leaves it to the task how a step is cut; `pass` as training will
   /// make it.
   virtual void set_memory_budget(double /*bytes*/, const nn::Pass& /*pass*/) {}
+  /// How many samples the task computes at a time where the recipe leaves that to it; 0: the recipe says. Rounding
+  /// depends on it, so a run that goes on takes the number it had and not what the memory of the day allows.
+  virtual int64_t chosen_micro_batch() const { return 0; }
+  virtual void keep_micro_batch(int64_t /*samples*/) {}
 };
 
 }  // namespace sst::tasks
