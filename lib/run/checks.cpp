@@ -53,6 +53,11 @@ void check_selection(const Recipe& recipe, Diagnostics& diagnostics, const tasks
       diagnostics.error("E-metric", recipe.place("eval.metrics"),
                         fmt::format("'{}' is no metric of {}", metric, recipe.text("task")),
                         "it knows " + join(task.metrics, ", "));
+  for (const std::string& split : eval.splits)
+    if (std::find(task.splits.begin(), task.splits.end(), split) == task.splits.end())
+      diagnostics.error("E-splits", recipe.place("eval.splits"),
+                        fmt::format("{} has no split '{}'", recipe.text("task"), split),
+                        "it has " + join(task.splits, ", "));
   const auto best = recipe.read<CheckpointOptions>("checkpoint").best_metric;
   const auto& computed = eval.metrics.empty() ? task.metrics : eval.metrics;
   const auto decays = recipe.read<TrainOptions>("train").ema_decays();
@@ -176,8 +181,8 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
              "set " + most + " to the same");
   }
   if (options.l2_penalty > 0) refuse("optim.l2_penalty", ", before a penalty could be added", "use optim.weight_decay");
-  if (recipe.has("train.micro_batch") && recipe.sound("train") && recipe.sound("data") &&
-      recipe.text("train.micro_batch") != "auto") {
+  if (recipe.has("train.micro_batch") && recipe.has("train.global_batch_tokens") && recipe.sound("train") &&
+      recipe.sound("data") && recipe.text("train.micro_batch") != "auto") {
     const int64_t sequences =
         recipe.value<int64_t>("train.global_batch_tokens") / recipe.value<int64_t>("data.seq_len");
     if (std::to_string(sequences) != recipe.text("train.micro_batch"))
