@@ -37,10 +37,12 @@ IdxFile read_idx(const std::filesystem::path& path, int64_t dimensions) {
   const size_t header = kSizeBytes * static_cast<size_t>(1 + dimensions);
   if (bytes.size() < kSizeBytes || bytes[0] != 0 || bytes[1] != 0) fail_at_byte(path, 0, "this is no idx file");
   if (byte_at(bytes, 2) != kUnsignedBytes)
-    fail_at_byte(path, 2, fmt::format("type {:#04x}, but images and labels are unsigned bytes, 0x08", byte_at(bytes, 2)));
+    fail_at_byte(path, 2,
+                 fmt::format("type {:#04x}, but images and labels are unsigned bytes, 0x08", byte_at(bytes, 2)));
   if (byte_at(bytes, 3) != static_cast<unsigned>(dimensions))
-    fail_at_byte(path, 3, fmt::format("{} dimensions where {} are expected: {}", byte_at(bytes, 3), dimensions,
-                                      dimensions == 1 ? "labels have one" : "images have number, height and width"));
+    fail_at_byte(path, 3,
+                 fmt::format("{} dimensions where {} are expected: {}", byte_at(bytes, 3), dimensions,
+                             dimensions == 1 ? "labels have one" : "images have number, height and width"));
   if (bytes.size() < header) fail_at_byte(path, bytes.size(), "the file ends inside its header");
   std::vector<int64_t> shape;
   int64_t count = 1;
@@ -52,8 +54,7 @@ IdxFile read_idx(const std::filesystem::path& path, int64_t dimensions) {
   }
   const auto held = static_cast<int64_t>(bytes.size() - header);
   if (held != count)
-    fail_at_byte(path, bytes.size(),
-                 fmt::format("{} values after the header, but its sizes ask for {}", held, count));
+    fail_at_byte(path, bytes.size(), fmt::format("{} values after the header, but its sizes ask for {}", held, count));
   IdxFile file{.values = torch::empty(shape, torch::kUInt8), .sha256 = sha256_hex(bytes)};
   std::memcpy(file.values.mutable_data_ptr<uint8_t>(), bytes.data() + header, static_cast<size_t>(count));
   return file;

@@ -35,11 +35,10 @@ Mlp::Mlp(const MlpOptions& options, int64_t inputs, int64_t outputs, const nn::B
                                       .name = "layers." + std::to_string(i)}));
     layers->push_back(layers_.back());
   }
-  head_ = register_module("head", mlp_map(build, {.in = options.hidden_size,
-                                                  .out = outputs,
-                                                  .bias = options.bias,
-                                                  .name = "head",
-                                                  .in_block = false}));
+  head_ = register_module(
+      "head",
+      mlp_map(build,
+              {.in = options.hidden_size, .out = outputs, .bias = options.bias, .name = "head", .in_block = false}));
 }
 
 torch::Tensor Mlp::forward(torch::Tensor x, const nn::Pass& pass) {

@@ -117,7 +117,8 @@ struct EvalOptions {
     field(at_end, "at_end", anything(), "evaluate a checkpoint on the test split when training has ended");
     field(checkpoint, "checkpoint", one_of({"best", "last"}), "which one at_end evaluates");
     field(splits, "splits", one_of({"train_set", "valid", "test"}).items(1, 3),
-          "splits that are evaluated during training; train_set (image_classification): all training data, by the weights "
+          "splits that are evaluated during training; train_set (image_classification): all training data, by the "
+          "weights "
           "as they are");
     field(metrics, "metrics", one_of(tasks::all_metrics()), "what is computed; default: all that the task knows");
     field(patience, "patience", at_least(0),

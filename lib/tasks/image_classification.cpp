@@ -29,7 +29,7 @@ ImageClassification::ImageClassification(ImageRecipe recipe)
     : recipe_(std::move(recipe)), data_(data::load_image_data(recipe_.data, recipe_.data_root)) {}
 
 Workload ImageClassification::workload() const {
-  const int64_t batch = recipe_.step.micro_batch;
+  const int64_t batch = recipe_.step.images();
   return {.hidden_size = recipe_.model.hidden_size,
           .rows_per_step = std::min(batch, data_.train.size()),
           .step = {.per_epoch = (data_.train.size() + batch - 1) / batch}};
@@ -39,7 +39,8 @@ void ImageClassification::build(const nn::Build& build) {
   tensors_ = build.tensors;
   model_ = std::make_shared<models::Mlp>(recipe_.model, data_.height * data_.width, data_.classes, build);
   for (data::ImageSet* set : {&data_.train, &data_.valid, &data_.test})
-    if (set->size() > 0) *set = {.pixels = set->pixels.to(tensors_.device()), .labels = set->labels.to(tensors_.device())};
+    if (set->size() > 0)
+      *set = {.pixels = set->pixels.to(tensors_.device()), .labels = set->labels.to(tensors_.device())};
 }
 
 std::vector<std::string> ImageClassification::splits() const {
@@ -59,7 +60,7 @@ nn::LossSum ImageClassification::loss_of(const torch::Tensor& logits, const torc
 
 nn::LossSum ImageClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
   const torch::Tensor index =
-      data::image_batch(data_.train.size(), recipe_.step.micro_batch, recipe_.seed, pass.step).to(tensors_.device());
+      data::image_batch(data_.train.size(), recipe_.step.images(), recipe_.seed, pass.step).to(tensors_.device());
   return loss_of(logits_of(data_.train.pixels.index_select(0, index), pass), data_.train.labels.index_select(0, index));
 }
 
@@ -82,16 +83,18 @@ Metrics ImageClassification::evaluate(const std::string& split, const nn::Pass& 
 }
 
 std::vector<std::pair<std::string, std::string>> ImageClassification::facts() const {
-  return {{"images", fmt::format("{} train, {} valid, {} test", with_thousands(data_.train.size()),
-                                 with_thousands(data_.valid.size()), with_thousands(data_.test.size()))},
-          {"size", fmt::format("{} x {} pixels, {} classes", data_.height, data_.width, data_.classes)},
-          {"model", fmt::format("mlp, {} hidden layers of width {}", recipe_.model.num_layers, recipe_.model.hidden_size)}};
+  return {
+      {"images", fmt::format("{} train, {} valid, {} test", with_thousands(data_.train.size()),
+                             with_thousands(data_.valid.size()), with_thousands(data_.test.size()))},
+      {"size", fmt::format("{} x {} pixels, {} classes", data_.height, data_.width, data_.classes)},
+      {"model", fmt::format("mlp, {} hidden layers of width {}", recipe_.model.num_layers, recipe_.model.hidden_size)}};
 }
 
 double ImageClassification::activation_bytes() const {
   // Backward needs the input in the model's type, and of each layer the output of the map and of the activation.
   const auto each = static_cast<double>(torch::elementSize(torch::typeMetaToScalarType(tensors_.dtype())));
-  const auto rows = static_cast<double>(workload().rows_per_step), pixels = static_cast<double>(data_.height * data_.width);
+  const auto rows = static_cast<double>(workload().rows_per_step),
+             pixels = static_cast<double>(data_.height * data_.width);
   const auto hidden = static_cast<double>(recipe_.model.num_layers * recipe_.model.hidden_size);
   const auto stored = static_cast<double>(data_.train.size() + data_.valid.size() + data_.test.size()) * pixels;
   return rows * each * (pixels + 2 * hidden + 2 * static_cast<double>(data_.classes)) + stored;
@@ -110,8 +113,9 @@ std::optional<data::ImageData> check_images(const recipe::Recipe& recipe, recipe
   const std::string root = tasks::data_root(recipe);
   for (const auto& file : data::image_files(options, root))
     if (!std::filesystem::exists(file)) {
-      diagnostics.note(recipe.place("data"), "there is no file '" + file.string() +
-                                                 "', so the data were not checked; data_tools/prepare_images.py makes it");
+      diagnostics.note(recipe.place("data"),
+                       "there is no file '" + file.string() +
+                           "', so the data were not checked; data_tools/prepare_images.py makes it");
       return std::nullopt;
     }
   try {
@@ -126,7 +130,8 @@ void check_splits(const recipe::Recipe& recipe, recipe::Diagnostics& diagnostics
   if (!recipe.sound("data") || !recipe.sound("eval")) return;
   const auto options = recipe.read<data::ImageDataOptions>("data");
   const auto splits = recipe.value<std::vector<std::string>>("eval.splits");
-  if (!options.valid_images && options.held_out() == 0 && std::find(splits.begin(), splits.end(), "valid") != splits.end())
+  if (!options.valid_images && options.held_out() == 0 &&
+      std::find(splits.begin(), splits.end(), "valid") != splits.end())
     diagnostics.error("E-splits", recipe.place("eval.splits"),
                       "'eval.splits' names valid, but 'data.valid_fraction' is 0, so there is no such split",
                       "hold out a share of the images, or use eval.splits: [test] with eval.checkpoint: last");

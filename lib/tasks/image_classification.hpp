@@ -15,7 +15,9 @@ namespace sst::tasks {
 
 /// `train` of image classification.
 struct ImageStepOptions {
-  int64_t micro_batch = 0;
+  recipe::OrWord<int64_t> micro_batch = {};
+
+  int64_t images() const { return micro_batch.value.value_or(1); }
 
   template <class Field>
   void describe(Field& field) {

@@ -101,7 +101,8 @@ std::string read_unpacked(const std::filesystem::path& path) {
   FileSource file(path);
   ArchiveSource unpacked(file, name);
   if (!unpacked.next_member()) throw DataError("'" + name + "' is empty");
-  if (unpacked.is_archive()) throw DataError("'" + name + "' is an archive, not one file", "unpack it, and name its files");
+  if (unpacked.is_archive())
+    throw DataError("'" + name + "' is an archive, not one file", "unpack it, and name its files");
   std::string bytes;
   for (auto block = unpacked.read(); !block.empty(); block = unpacked.read()) bytes += block;
   return bytes;

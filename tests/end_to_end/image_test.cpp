@@ -27,8 +27,8 @@ TEST_CASE("images are learnt by every method, and each split has accuracy and lo
   const Outcome trained = program.run({image_recipe(method), "--out", "run"});
   INFO(trained.err);
   REQUIRE(trained.code == 0);
-  const Outcome scores =
-      program.run({"eval", "run", "--split", "train_set", "--split", "test", "--json", "--require", "test/accuracy>=0.6"});
+  const Outcome scores = program.run(
+      {"eval", "run", "--split", "train_set", "--split", "test", "--json", "--require", "test/accuracy>=0.6"});
   INFO(scores.out << scores.err);
   CHECK(scores.code == 0);
   const auto results = nlohmann::json::parse(scores.out).at("results");
@@ -50,7 +50,8 @@ TEST_CASE("an image run cut at any step and continued ends with the weights of a
                 .run({image_recipe(method), "--out", "cut", "model.dropout=0.1",
                       "train.max_steps=" + std::to_string(steps)})
                 .code == 0);
-  program.run({image_recipe(method), "--out", "cut", "model.dropout=0.1"}, {{"SST_FAULT", "checkpoint.after_file:2:kill"}});
+  program.run({image_recipe(method), "--out", "cut", "model.dropout=0.1"},
+              {{"SST_FAULT", "checkpoint.after_file:2:kill"}});
   REQUIRE(program.run({image_recipe(method), "--out", "cut", "model.dropout=0.1"}).code == 0);
   const Outcome diff = program.run({"inspect", "whole", "--diff", "cut"});
   INFO(diff.out << diff.err);

@@ -35,7 +35,8 @@ inline void write_smoke_images(const std::filesystem::path& folder) {
         images += static_cast<char>(rng.below(150) + (quadrant == label ? 100 : 0));
       }
     }
-    std::ofstream(folder / "data/smoke" / (name + "-images"), std::ios::binary) << idx_bytes({count, kSide, kSide}, images);
+    std::ofstream(folder / "data/smoke" / (name + "-images"), std::ios::binary)
+        << idx_bytes({count, kSide, kSide}, images);
     std::ofstream(folder / "data/smoke" / (name + "-labels"), std::ios::binary) << idx_bytes({count}, labels);
   }
 }
