@@ -16,6 +16,7 @@
 #include "run/averages.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/options.hpp"
+#include "run/precision.hpp"
 #include "run/recipe_schema.hpp"
 #include "tasks/registry.hpp"
 
@@ -172,6 +173,8 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
     refuse("train.on_spike", ", so that a step cannot be left out once it is known", "use rollback");
   if (recipe.sound("logging") && recipe.text("logging.per_layer") != "off")
     refuse("logging.per_layer", ", and measuring needs them", "use logging.per_layer: off");
+  if (recipe.sound("logging") && recipe.text("logging.weights") != "off")
+    refuse("logging.weights", ", while what a step does to the weights is measured after it", "use logging.weights: off");
   if (recipe.sound("train") && recipe.value<int64_t>("train.nonfinite_patience") > 0)
     refuse("train.nonfinite_patience", ", so that a step cannot be left out once it is known", "set it to 0");
   for (const std::string unit : {"tokens", "sentences"}) {
@@ -227,6 +230,16 @@ void check_attention(const Recipe& recipe, Diagnostics& diagnostics) {
         "use runtime.attention: auto, or model.attention_dropout: 0");
 }
 
+void check_rounding(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("precision")) return;
+  const auto precision = recipe.read<Precision>("precision");
+  if (precision.stochastic_rounding.value_or(false) && precision.params != "bf16")
+    diagnostics.error("E-precision", recipe.place("precision.stochastic_rounding"),
+                      "'precision.stochastic_rounding' is about weights in bf16, but precision.params is " +
+                          precision.params,
+                      "use {params: bf16, compute: bf16, stochastic_rounding: true}, or leave it out");
+}
+
 /// A note, since the next machine may have what this one lacks.
 void check_machine(const Recipe& recipe, Diagnostics& diagnostics) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -244,11 +257,13 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   const auto& task = tasks::registry().at(recipe.text("task"));
   check_stop_condition(recipe, diagnostics, task);
   for (const char* key :
-       {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every", "logging.per_layer"})
+       {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every", "logging.per_layer",
+                          "logging.weights"})
     if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
+  check_rounding(recipe, diagnostics);
   check_kept_states(recipe, diagnostics);
   const auto method = made_method(recipe, diagnostics);
   check_method(recipe, diagnostics, method.get());

@@ -159,6 +159,7 @@ struct CheckpointOptions {
 struct LoggingOptions {
   recipe::Interval every = recipe::Interval::steps(50);
   recipe::Interval per_layer = recipe::Interval::off();
+  recipe::Interval weights = recipe::Interval::off();
   bool jsonl = true;
   bool csv = false;
   bool tensorboard = true;
@@ -170,6 +171,9 @@ struct LoggingOptions {
     field(per_layer, "per_layer", anything(),
           "interval between measurements of every layer: norms of weights and gradients, singular values; costs one "
           "decomposition for each linear map");
+    field(weights, "weights", anything(),
+          "interval between measurements of the weights and of what a step does to them: norms, effective learning rate, "
+          "relative update; costs a copy of the weights");
     field(jsonl, "jsonl", anything(), "write metrics.jsonl; the report's curves come from it");
     field(csv, "csv", anything(), "write metrics.csv");
     field(tensorboard, "tensorboard", anything(), "write TensorBoard events");
