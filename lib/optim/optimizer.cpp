@@ -153,7 +153,8 @@ void Optimizer::update_rounded_(const Parameter& parameter, const Tensor& gradie
   rule_->update_(wide, gradient.to(torch::kFloat32), wide_state, lr, decay);
   const uint64_t index = combine(name_index(parameter.name), static_cast<uint64_t>(state.step));
   const auto round_into = [&](Tensor to, const Tensor& from, const std::string& what) {
-    to.copy_(tensor::stochastically_rounded(from, {*rounding_seed_, Stream::kMethod, combine(index, name_index(what))}));
+    to.copy_(
+        tensor::stochastically_rounded(from, {*rounding_seed_, Stream::kMethod, combine(index, name_index(what))}));
   };
   round_into(parameter.tensor, wide, "rounded weight");
   for (auto& [moment, tensor] : state.moments) round_into(tensor, wide_state.moments.at(moment), "rounded " + moment);

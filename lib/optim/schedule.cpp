@@ -132,7 +132,8 @@ Schedule shape_of(const ScheduleOptions& options, const ScheduleContext& context
     return [table = RateTable(options.file->text, context.total_steps), peak = context.peak_lr](int64_t step) {
       return table.rate(step) / peak;
     };
-  require(options.name == "constant" || options.name == "plateau" || options.name == "match_effective", "schedule '" + options.name + "' is not written");
+  require(options.name == "constant" || options.name == "plateau" || options.name == "match_effective",
+          "schedule '" + options.name + "' is not written");
   return [](int64_t) { return 1.0; };
 }
 

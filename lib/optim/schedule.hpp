@@ -26,8 +26,8 @@ struct ScheduleOptions {
   template <class Field>
   void describe(Field& field) {
     field(name, "name",
-          recipe::one_of({"constant", "linear", "cosine", "inverse_sqrt", "wsd", "step", "plateau", "table",
-                          "match_effective"}),
+          recipe::one_of(
+              {"constant", "linear", "cosine", "inverse_sqrt", "wsd", "step", "plateau", "table", "match_effective"}),
           "shape of the learning rate over the steps; wsd = warm-up, stable, decay; table = rates from a file; "
           "match_effective = those that move the weights, relative to their norm, as in another run");
     field(warmup_steps, "warmup_steps", recipe::at_least(0),
@@ -45,9 +45,10 @@ struct ScheduleOptions {
     field(factor, "factor", recipe::fraction(), "plateau: factor when evaluations stop improving");
     field(patience, "patience", recipe::at_least(0),
           "plateau: evaluations in a row without improvement that are borne; the next one lowers the rate");
-    field(file, "file", recipe::anything(),
-          "table: one rate per line (line n is step n - 1), or lines of 'step rate'; match_effective: the directory of a "
-          "run with logging.weights: 1");
+    field(
+        file, "file", recipe::anything(),
+        "table: one rate per line (line n is step n - 1), or lines of 'step rate'; match_effective: the directory of a "
+        "run with logging.weights: 1");
     field(scope, "scope", recipe::one_of({"global", "per_matrix"}),
           "match_effective: by the norm of all decayed tensors together (the default), or of each by itself");
   }

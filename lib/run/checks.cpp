@@ -4,6 +4,7 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "core/error.hpp"
@@ -115,6 +116,10 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!init.from)
     return report("'init.optimizer' is keep, but there is no init.from",
                   "name the run or checkpoint whose states are to be kept, or use fresh");
+  if (!std::filesystem::exists(init.from->text))
+    return diagnostics.note(recipe.place("init.from"), "there is no '" + init.from->text +
+                                                           "' yet, so its states were not checked; training will end at "
+                                                           "once without it");
   try {
     const auto folder = find_checkpoint(init.from->text);
     if (read_checkpoint_note(folder).weights_only)
@@ -174,7 +179,8 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
   if (recipe.sound("logging") && recipe.text("logging.per_layer") != "off")
     refuse("logging.per_layer", ", and measuring needs them", "use logging.per_layer: off");
   if (recipe.sound("logging") && recipe.text("logging.weights") != "off")
-    refuse("logging.weights", ", while what a step does to the weights is measured after it", "use logging.weights: off");
+    refuse("logging.weights", ", while what a step does to the weights is measured after it",
+           "use logging.weights: off");
   if (recipe.sound("train") && recipe.value<int64_t>("train.nonfinite_patience") > 0)
     refuse("train.nonfinite_patience", ", so that a step cannot be left out once it is known", "set it to 0");
   for (const std::string unit : {"tokens", "sentences"}) {
@@ -234,10 +240,10 @@ void check_rounding(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("precision")) return;
   const auto precision = recipe.read<Precision>("precision");
   if (precision.stochastic_rounding.value_or(false) && precision.params != "bf16")
-    diagnostics.error("E-precision", recipe.place("precision.stochastic_rounding"),
-                      "'precision.stochastic_rounding' is about weights in bf16, but precision.params is " +
-                          precision.params,
-                      "use {params: bf16, compute: bf16, stochastic_rounding: true}, or leave it out");
+    diagnostics.error(
+        "E-precision", recipe.place("precision.stochastic_rounding"),
+        "'precision.stochastic_rounding' is about weights in bf16, but precision.params is " + precision.params,
+        "use {params: bf16, compute: bf16, stochastic_rounding: true}, or leave it out");
 }
 
 /// A note, since the next machine may have what this one lacks.
@@ -256,9 +262,8 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("task") || !recipe.sound("method.name")) return;  // nothing else has a meaning yet
   const auto& task = tasks::registry().at(recipe.text("task"));
   check_stop_condition(recipe, diagnostics, task);
-  for (const char* key :
-       {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every", "logging.per_layer",
-                          "logging.weights"})
+  for (const char* key : {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every",
+                          "logging.per_layer", "logging.weights"})
     if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);

@@ -16,7 +16,8 @@ const std::string kRecordHint = "record the run to be matched with logging.weigh
 
 std::ifstream opened(const std::filesystem::path& file) {
   std::ifstream lines(file);
-  if (!lines) throw DataError("cannot read '" + file.string() + "'", "schedule.file names a run directory; " + kRecordHint);
+  if (!lines)
+    throw DataError("cannot read '" + file.string() + "'", "schedule.file names a run directory; " + kRecordHint);
   return lines;
 }
 

@@ -171,9 +171,10 @@ struct LoggingOptions {
     field(per_layer, "per_layer", anything(),
           "interval between measurements of every layer: norms of weights and gradients, singular values; costs one "
           "decomposition for each linear map");
-    field(weights, "weights", anything(),
-          "interval between measurements of the weights and of what a step does to them: norms, effective learning rate, "
-          "relative update; costs a copy of the weights");
+    field(
+        weights, "weights", anything(),
+        "interval between measurements of the weights and of what a step does to them: norms, effective learning rate, "
+        "relative update; costs a copy of the weights");
     field(jsonl, "jsonl", anything(), "write metrics.jsonl; the report's curves come from it");
     field(csv, "csv", anything(), "write metrics.csv");
     field(tensorboard, "tensorboard", anything(), "write TensorBoard events");

@@ -33,7 +33,7 @@ AxisWords words(const std::string& name) {
   if (name == "optim/grad_norm") return {"Gradient norm", "gradient norm"};
   const std::string leaf(metric_leaf(name));
   const std::string unit = table_unit(name);
-  const std::string split = starts_with(name, "test/") ? "Test"
+  const std::string split = starts_with(name, "test/")        ? "Test"
                             : starts_with(name, "train_set/") ? "Training set"
                                                               : "Validation";
   const std::string text = split + " " + leaf;

@@ -48,7 +48,7 @@ TrainState TrainState::from_json(const nlohmann::json& json) {
   json.at("elapsed_s").get_to(state.elapsed_s);
   json.at("skipped_steps").get_to(state.skipped_steps);
   state.clipped_steps = json.value("clipped_steps", int64_t{0});  // older checkpoints did not count
-  if (!json.contains("spikes")) return state;  // written before there was on_spike
+  if (!json.contains("spikes")) return state;                     // written before there was on_spike
   const auto& spikes = json.at("spikes");
   state.spike_watch.from_json(spikes.at("watch"));
   spikes.at("all").get_to(state.spikes);

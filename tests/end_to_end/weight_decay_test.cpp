@@ -37,8 +37,13 @@ TEST_CASE("a run matched to its own record has the same weights, bit for bit, re
   const std::string recipe = source("recipes/smoke/lm_" + method + ".yaml");
   REQUIRE(program.run({recipe, "--out", "record", "logging.weights=1"}).code == 0);
   CHECK(lines_of_kind(folder / "record", "weights").size() == 40);
-  std::vector<std::string> matched = {recipe, "--out", "matched", "schedule.name=match_effective",
-                                      "schedule.warmup_steps=0", "schedule.file=record", "schedule.scope=" + scope};
+  std::vector<std::string> matched = {recipe,
+                                      "--out",
+                                      "matched",
+                                      "schedule.name=match_effective",
+                                      "schedule.warmup_steps=0",
+                                      "schedule.file=record",
+                                      "schedule.scope=" + scope};
   for (const std::string steps : {"13", "40"}) {
     matched.push_back("train.max_steps=" + steps);
     const Outcome outcome = program.run(matched);
@@ -51,7 +56,8 @@ TEST_CASE("a run matched to its own record has the same weights, bit for bit, re
   CHECK(diff.code == 0);
 }
 
-TEST_CASE("without decay the matched rate grows with the weights, so that their relative update stays", "[end_to_end]") {
+TEST_CASE("without decay the matched rate grows with the weights, so that their relative update stays",
+          "[end_to_end]") {
   const TemporaryFolder folder;
   testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
@@ -67,8 +73,8 @@ TEST_CASE("without decay the matched rate grows with the weights, so that their 
   CHECK(matched.at("weights/effective_lr").get<double>() ==
         Approx(recorded.at("weights/effective_lr").get<double>()).epsilon(1e-9));
   CHECK_THAT(Program::text_of(folder / "matched/report.html"), ContainsSubstring("<h2>Weights</h2>"));
-  const Outcome missing = program.run({kFullLm, "--out", "other", "schedule.name=match_effective",
-                                       "schedule.warmup_steps=0", "schedule.file=nowhere"});
+  const Outcome missing = program.run(
+      {kFullLm, "--out", "other", "schedule.name=match_effective", "schedule.warmup_steps=0", "schedule.file=nowhere"});
   CHECK(missing.code == 3);
   CHECK_THAT(missing.err, ContainsSubstring("logging.weights=1"));
 }

@@ -56,7 +56,8 @@ TEST_CASE("with Adam an L2 penalty passes through the moments and decoupled deca
   CHECK_FALSE(torch::allclose(penalty, trained(adam_rule(true), 0.2, 0), 1e-3, 1e-3));
 }
 
-TEST_CASE("decayed weights come to rest at the root of lr over twice the decay, and turn at a known rate", "[optim][slow]") {
+TEST_CASE("decayed weights come to rest at the root of lr over twice the decay, and turn at a known rate",
+          "[optim][slow]") {
   const auto [lr, decay] = GENERATE(std::pair(1e-3, 0.1), std::pair(1e-3, 0.3), std::pair(3e-3, 0.1));
   CAPTURE(lr, decay);
   constexpr int64_t kCoordinates = 2000;
@@ -122,7 +123,8 @@ TEST_CASE("factors scale the rate of each tensor by itself, until they are taken
   CHECK(b.item<double>() == -2);
 }
 
-TEST_CASE("in front of a norm without gain the gradient is orthogonal to the weight and shrinks as it grows", "[optim]") {
+TEST_CASE("in front of a norm without gain the gradient is orthogonal to the weight and shrinks as it grows",
+          "[optim]") {
   const Tensor x = torch::randn({7, 5}, at::detail::createCPUGenerator(1), torch::kFloat64);
   const Tensor initial = torch::randn({6, 5}, at::detail::createCPUGenerator(2), torch::kFloat64);
   const Tensor target = torch::randn({7, 6}, at::detail::createCPUGenerator(3), torch::kFloat64);

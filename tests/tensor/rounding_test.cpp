@@ -41,7 +41,8 @@ TEST_CASE("what bfloat16 has, infinities and NaN are not rounded, and the same d
   CHECK(stochastically_rounded(torch::full({9}, std::nan("")), kDraws).isnan().all().item<bool>());
   const torch::Tensor wide = torch::linspace(0.1, 2, 101);
   CHECK(torch::equal(stochastically_rounded(wide, kDraws), stochastically_rounded(wide, kDraws)));
-  CHECK_FALSE(torch::equal(stochastically_rounded(wide, kDraws), stochastically_rounded(wide, {3, Stream::kMethod, 2})));
+  CHECK_FALSE(
+      torch::equal(stochastically_rounded(wide, kDraws), stochastically_rounded(wide, {3, Stream::kMethod, 2})));
 }
 
 }  // namespace sst::tensor
