@@ -24,6 +24,22 @@ struct AxisWords {
   std::string title, label;
 };
 
+/// "test/ema_0.999/accuracy" → "ema_0.999"; empty where the weights themselves were measured.
+std::string average_of(const std::string& name) {
+  const size_t from = name.find("/ema_");
+  return from == std::string::npos ? "" : name.substr(from + 1, name.rfind('/') - from - 1);
+}
+
+/// The curves of the averages beside a curve of the weights: of the same split and metric.
+std::vector<std::string> average_curves(const RunRecord& run, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& [curve, points] : run.curves)
+    if (!average_of(curve).empty() && metric_leaf(curve) == metric_leaf(name) &&
+        starts_with(curve, name.substr(0, name.find('/') + 1)))
+      names.push_back(curve);
+  return names;
+}
+
 AxisWords words(const std::string& name) {
   if (name == "train/loss") return {"Training loss", "training loss (nat)"};
   if (name == "weights/norm") return {"Weight norm", "norm of the decayed weights"};
@@ -36,7 +52,8 @@ AxisWords words(const std::string& name) {
   const std::string split = starts_with(name, "test/")        ? "Test"
                             : starts_with(name, "train_set/") ? "Training set"
                                                               : "Validation";
-  const std::string text = split + " " + leaf;
+  const std::string average = average_of(name);
+  const std::string text = split + " " + leaf + (average.empty() ? "" : ", " + average);
   return {text, std::string(1, static_cast<char>(std::tolower(text[0]))) + text.substr(1) +
                     (unit.empty() ? "" : " (" + unit + ")")};
 }
@@ -131,10 +148,6 @@ std::optional<Figure> layer_figure(const RunRecord& run) {
   return figure;
 }
 
-}  // namespace
-
-namespace {
-
 /// The weights by groups, and what steps do to them; nothing where they were not measured.
 std::optional<Figure> weight_figure(const RunRecord& run) {
   if (run.curves.count(kWeightCurves.front()) == 0) return std::nullopt;
@@ -178,9 +191,7 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
   loss.y_label = "loss (nat)";
   loss.lines = {line("train/loss", 0, "training"), line("valid/loss", 1, "validation"),
                 line("train_set/loss", 2, "training set")};
-  for (const auto& [name, curve] : run.curves)  // "valid/ema_0.999/loss"
-    if (starts_with(name, "valid/ema_") && metric_leaf(name) == "loss")
-      loss.lines.push_back(line(name, 3, name.substr(6, name.rfind('/') - 6)));
+  for (const auto& name : average_curves(run, "valid/loss")) loss.lines.push_back(line(name, 3, average_of(name)));
   std::erase_if(loss.lines, [](const Line& l) { return l.points.empty(); });
   loss.legend = true;
   add(std::move(loss));
@@ -190,6 +201,9 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
   for (const auto& name : names) {
     Chart chart = chart_of(fmt::format("chart{}", figure.charts.size()), name);
     chart.lines = {line(name, starts_with(name, "valid/") ? 1 : 2, "")};
+    for (const auto& average : average_curves(run, name)) chart.lines.push_back(line(average, 3, average_of(average)));
+    chart.legend = chart.lines.size() > 1;
+    if (chart.legend) chart.lines.front().name = "weights";
     add(std::move(chart));
   }
   std::vector<Figure> figures;
@@ -212,7 +226,10 @@ std::vector<Figure> table_figures(const Table& table) {
       if (table.cells[row][column] && !table.cells[row][column]->runs.empty())
         figure.legend.emplace_back(row_name(table, row), static_cast<int>(row) % kPaletteSize);
     std::vector<std::string> names = {"train/loss", "valid/loss", "train_set/loss"};
-    for (const auto& more : {metric_curves(metric), kWeightCurves}) names.insert(names.end(), more.begin(), more.end());
+    std::vector<std::string> averages;
+    if (!metric.empty() && !table.runs.empty()) averages = average_curves(table.runs.front(), metric);
+    for (const auto& more : {metric_curves(metric), averages, kWeightCurves})
+      names.insert(names.end(), more.begin(), more.end());
     for (const auto& name : names) {
       Chart chart = chart_of(fmt::format("chart{}-{}", column, figure.charts.size()), name);
       for (size_t row = 0; row < table.rows.size(); ++row)

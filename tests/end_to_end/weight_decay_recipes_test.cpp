@@ -16,12 +16,12 @@ using testing::TemporaryFolder;
 using Words = std::vector<std::string>;
 
 /// What makes a language model of these recipes tiny.
-const Words kTinyLm = {"data.format=text", "data.train=smoke/train.txt", "data.valid=smoke/valid.txt",
-                       "data.valid_fraction=null", "data.seq_len=16", "tokenizer.type=bytes", "tokenizer.model=null",
-                       "tokenizer.pad_vocab_to=1", "model.preset=null", "model.hidden_size=16", "model.num_layers=1",
-                       "model.num_heads=2", "model.max_positions=16", "train.global_batch_tokens=32",
-                       "train.max_steps=3", "schedule.decay_steps=null", "eval.every=3", "eval.max_batches=1",
-                       "checkpoint.every=3"};
+const Words kTinyLm = {
+    "data.format=text",       "data.train=smoke/train.txt",   "data.valid=smoke/valid.txt", "data.valid_fraction=null",
+    "data.seq_len=16",        "tokenizer.type=bytes",         "tokenizer.model=null",       "tokenizer.pad_vocab_to=1",
+    "model.preset=null",      "model.hidden_size=16",         "model.num_layers=1",         "model.num_heads=2",
+    "model.max_positions=16", "train.global_batch_tokens=32", "train.max_steps=3",          "schedule.decay_steps=null",
+    "eval.every=3",           "eval.max_batches=1",           "checkpoint.every=3"};
 
 Words joined(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
@@ -79,9 +79,9 @@ TEST_CASE("the over-training recipe trains on images, with its drop of the rate"
   for (const std::string split : {"train", "test"})
     for (const std::string part : {"images", "labels"})
       files.push_back("data." + split + "." + part + "=smoke/" + split + "-" + part);
-  check_sweep(program, "overtraining_digits",
-              joined(files, {"train.max_epochs=4", "schedule.step_size=2epoch", "model.hidden_size=16",
-                             "eval.every=1epoch"}));
+  check_sweep(
+      program, "overtraining_digits",
+      joined(files, {"train.max_epochs=4", "schedule.step_size=2epoch", "model.hidden_size=16", "eval.every=1epoch"}));
 }
 
 }  // namespace sst
