@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/smoke_images.hpp"
@@ -39,36 +41,31 @@ void check_sweep(const Program& program, const std::string& name, const Words& o
 
 }  // namespace
 
-TEST_CASE("the recipes of the small weight-decay study train, branch off and match", "[end_to_end][slow]") {
+TEST_CASE("the recipes of the weight-decay study train, branch off and match", "[end_to_end][slow]") {
+  const auto [study, decays, steps, others] = GENERATE(
+      std::tuple<std::string, Words, Words, Words>("small", {"0", "0.2", "0.6"}, {"00001000", "00003000", "00005000"},
+                                                   {"_controls", "_stress"}),
+      std::tuple<std::string, Words, Words, Words>(
+          "gpt2_124m", {"0", "0.1", "0.3"}, {"00010000", "00030000", "00050000"}, {"_all", "_sgd", "_l2", "_bf16"}));
   const TemporaryFolder folder;
   testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
-  Words tiny = joined(kTinyLm, {"schedule.warmup_steps=1"});
-  for (const std::string decay : {"0", "0.2", "0.6"}) {
-    const Outcome trained = program.run(joined({decay_recipe("small"), "optim.weight_decay=" + decay, "--out",
-                                                "runs/weight_decay/small/" + decay, "logging.weights=1"},
-                                               tiny));
+  const Words climbing = joined(kTinyLm, {"schedule.warmup_steps=1"}),
+              flat = joined(kTinyLm, {"schedule.warmup_steps=0"});
+  for (const std::string& decay : decays) {
+    const std::string run = "runs/weight_decay/" + study + "/" + decay;
+    const Outcome trained = program.run(
+        joined({decay_recipe(study), "optim.weight_decay=" + decay, "--out", run, "logging.weights=1"}, climbing));
     INFO(trained.err);
     REQUIRE(trained.code == 0);
-    // The branches start from steps that a tiny run does not have.
-    for (const std::string step : {"step-00001000", "step-00003000", "step-00005000"})
-      std::filesystem::copy(folder / ("runs/weight_decay/small/" + decay) / "checkpoints/step-00000003",
-                            folder / ("runs/weight_decay/small/" + decay) / "checkpoints" / step);
+    for (const std::string& step : steps)  // the branches start from steps that a tiny run does not have
+      std::filesystem::copy(folder / run / "checkpoints/step-00000003",
+                            folder / run / "checkpoints" / ("step-" + step));
   }
-  const Words flat = joined(kTinyLm, {"schedule.warmup_steps=0"});
-  for (const std::string name : {"small_constant", "small_controls"}) check_sweep(program, name, tiny);
-  check_sweep(program, "small_tiny", flat);
-  check_sweep(program, "small_matched", joined(flat, {"precision.compute=bf16"}));
-  check_sweep(program, "small_stress", tiny);
-}
-
-TEST_CASE("the published weight-decay runs are recipes that train", "[end_to_end][slow]") {
-  const TemporaryFolder folder;
-  testing::write_smoke_texts(folder.path());
-  const Program program(folder.path());
-  const Words tiny = joined(kTinyLm, {"schedule.warmup_steps=1"});
-  for (const std::string name : {"gpt2_124m", "gpt2_124m_constant", "gpt2_124m_all", "gpt2_124m_sgd", "gpt2_124m_l2"})
-    check_sweep(program, name, tiny);
+  check_sweep(program, study + "_constant", climbing);
+  check_sweep(program, study + "_tiny", flat);
+  check_sweep(program, study + "_matched", flat);
+  for (const std::string& other : others) check_sweep(program, study + other, climbing);
 }
 
 TEST_CASE("the over-training recipe trains on images, with its drop of the rate", "[end_to_end][slow]") {
