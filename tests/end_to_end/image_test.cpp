@@ -76,7 +76,7 @@ TEST_CASE("an image recipe says what it lacks, where", "[end_to_end]") {
   refused({"data.test.images=smoke/train-images"}, "two splits name the same images [E-same-file]");
   refused({"data.test.labels=smoke/train-labels"}, "holds 90 labels [E-data]");
   refused({"method.name=lora", "method.rank=30"}, "but layer layers.0 is 24 x 36 [E-rank]");
-  const Outcome all = program.run({image_recipe("full"), "--out", "all", "data.valid_fraction=0", "eval.splits=test",
+  const Outcome all = program.run({image_recipe("full"), "--out", "all", "data.valid_fraction=0", "eval.splits=[test]",
                                    "eval.checkpoint=last", "train.max_steps=4"});
   INFO(all.err);
   CHECK(all.code == 0);
