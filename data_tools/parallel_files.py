@@ -1,4 +1,4 @@
-"""What the converters of parallel text share: finding originals in folders and archives, lines, checks, writing."""
+"""What the converters share: finding originals in folders and archives, lines, checks, writing."""
 
 import contextlib
 import gzip
@@ -143,9 +143,9 @@ def as_file(lines):
 class Output:
     """A folder with meta.json, which holds what each output was made from; nothing is written twice."""
 
-    def __init__(self, folder, origin):
+    def __init__(self, folder, origin, has_lines=True):
         """`origin`: whatever decides the content, as JSON: settings, and sums of the inputs."""
-        self.folder, self.origin = folder, origin
+        self.folder, self.origin, self.has_lines = folder, origin, has_lines
         self.meta_path = folder / "meta.json"
 
     def is_current(self):
@@ -162,13 +162,15 @@ class Output:
         self.meta_path.unlink(missing_ok=True)
         entries = {}
         for name, data in files.items():
-            self._write(self.folder / name, data)
-            entries[name] = {"lines": data.count(b"\n"), "sha256": sha256(data)}
-            print(f"{self.folder / name}: {entries[name]['lines']:,} lines")
-        self._write(self.meta_path, (json.dumps({"origin": self.origin, "files": entries}, indent=1) + "\n").encode())
+            self.write_file(self.folder / name, data)
+            entries[name] = {"sha256": sha256(data)}
+            if self.has_lines:
+                entries[name]["lines"] = data.count(b"\n")
+            print(f"{self.folder / name}: " + (f"{entries[name]['lines']:,} lines" if self.has_lines else "written"))
+        self.write_file(self.meta_path, (json.dumps({"origin": self.origin, "files": entries}, indent=1) + "\n").encode())
 
     @staticmethod
-    def _write(path, data):
+    def write_file(path, data):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:

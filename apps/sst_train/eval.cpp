@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -60,10 +61,12 @@ Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::L
   if (weights != "trained")
     averaged.emplace(assembly.task->model(),
                      run::averaged_tensors(contents.averages, weights, assembly.task->lorentz_parameters()));
-  if (splits.empty()) splits = {assembly.task->has_test() ? "test" : "valid"};
+  const auto known = assembly.task->splits();
+  if (splits.empty()) splits = {known.back()};
   Results results;
   for (const std::string& split : splits) {
-    if (split != "valid" && split != "test") throw UserError("there is no split '" + split + "'", "use valid or test");
+    if (std::find(known.begin(), known.end(), split) == known.end())
+      throw UserError("there is no split '" + split + "'", "use " + join(known, " or "));
     for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)))
       results[split + "/" + name] = value;
   }
@@ -109,7 +112,7 @@ Action add_eval(CLI::App& command) {
   const auto options = std::make_shared<Options>();
   command.description("metrics of a checkpoint on a split");
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
-  command.add_option("--split", options->splits, "valid or test; default: test where the task has one")
+  command.add_option("--split", options->splits, "valid, test, or train_set; default: test where there is one")
       ->type_name("SPLIT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   add_weights_option(command, options->weights);

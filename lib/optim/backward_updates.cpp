@@ -57,7 +57,7 @@ GradientNorm step_within_backward(Optimizer& optimizer, const LearningRates& rat
     });
   }
   backward();
-  return {.norm = std::sqrt(squares), .non_finite = non_finite};
+  return {.norm = std::sqrt(squares), .clipped = false, .non_finite = non_finite};
 }
 
 }  // namespace sst::optim

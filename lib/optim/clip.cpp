@@ -71,14 +71,15 @@ GradientNorm clip_gradients_(const std::vector<Parameter>& parameters, double ma
     if (const Tensor& gradient = parameter.tensor.grad(); gradient.defined()) add_squares(gradient, squares, elsewhere);
   if (!elsewhere.empty()) squares += torch::stack(elsewhere).sum().item<double>();
 
-  GradientNorm result{.norm = std::sqrt(squares), .non_finite = {}};
+  GradientNorm result{.norm = std::sqrt(squares), .clipped = false, .non_finite = {}};
   if (!std::isfinite(result.norm)) {
     // Only now is the name worth a second pass. It stays empty when finite doubles overflow in the sum.
     result.non_finite = first_non_finite(parameters);
     return result;
   }
   const double factor = max_norm > 0 ? std::min(1.0, max_norm / (result.norm + 1e-6)) : 1.0;
-  if (factor < 1)
+  result.clipped = factor < 1;
+  if (result.clipped)
     for (const Parameter& parameter : parameters)
       if (Tensor gradient = parameter.tensor.grad(); gradient.defined()) gradient.mul_(factor);
   return result;

@@ -9,6 +9,7 @@ namespace sst::optim {
 
 struct GradientNorm {
   double norm = 0;         ///< Euclidean, over all gradients together, before clipping
+  bool clipped = false;    ///< the gradients were scaled down
   std::string non_finite;  ///< the first tensor whose gradient has an infinity or NaN; empty when all are finite
 };
 

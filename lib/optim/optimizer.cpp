@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/seeds.hpp"
+#include "tensor/rounding.hpp"
 
 namespace sst::optim {
 
@@ -46,6 +48,12 @@ void check_like(const Tensor& tensor, const Tensor& expected, const std::string&
                           "the checkpoint was written with another 'precision'");
 }
 
+void refuse_rounding(bool is_asked_for, const std::string& what_it_does) {
+  if (is_asked_for)
+    throw UserError("'precision.stochastic_rounding' does not go with a method that " + what_it_does,
+                    "use another method.name, or precision=bf16_mixed");
+}
+
 }  // namespace
 
 Optimizer::Optimizer(std::unique_ptr<UpdateRule> rule, double weight_decay)
@@ -76,6 +84,7 @@ void Optimizer::set_view(const std::string& name, View view) {
   require(view.project && view.lift && !view.shape.empty(),
           "a view of '" + name + "' needs a shape and both directions");
   require(parameters_[index_of(name)].geometry == Geometry::kEuclidean, "points have no view: '" + name + "'");
+  refuse_rounding(rounding_seed_.has_value(), "projects gradients");
   slot(name).view = std::move(view);
 }
 
@@ -90,6 +99,7 @@ void Optimizer::replace(const std::string& name, Tensor fresh, const std::functi
 
 void Optimizer::join(const std::string& prefix, std::shared_ptr<LowRankMatrix> matrix) {
   require(rule_->moves_low_rank(), "this update rule cannot move '" + prefix + "' as one matrix");
+  refuse_rounding(rounding_seed_.has_value(), "moves U S V^T as one matrix");
   slot(prefix + "u").joined = slot(prefix + "v").joined = true;
   slot(prefix + "s").matrix = std::move(matrix);
 }
@@ -100,7 +110,8 @@ void Optimizer::step(const LearningRates& rates) {
 
 void Optimizer::step_one(size_t index, const LearningRates& rates) {
   const torch::NoGradGuard no_grad;
-  update_(parameters_[index], slots_[index], parameters_[index].group == Group::kBase ? rates.base : rates.low_rank);
+  const double rate = parameters_[index].group == Group::kBase ? rates.base : rates.low_rank;
+  update_(parameters_[index], slots_[index], rate_factors_.empty() ? rate : rate * rate_factors_[index]);
 }
 
 void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
@@ -127,9 +138,26 @@ void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
     const Tensor direction = slot.view.lift(rule_->direction(gradient, slot.state));
     if (decay != 0 && !coupled) tensor.mul_(1 - lr * decay);
     tensor.sub_(direction, lr);
+  } else if (rounding_seed_ && tensor.scalar_type() == torch::kBFloat16) {
+    update_rounded_(parameter, gradient, slot.state, lr, decay);
   } else {
     rule_->update_(tensor, gradient, slot.state, lr, decay);
   }
+}
+
+void Optimizer::update_rounded_(const Parameter& parameter, const Tensor& gradient, State& state, double lr,
+                                double decay) const {
+  const Tensor wide = parameter.tensor.detach().to(torch::kFloat32);
+  State wide_state = state;
+  for (auto& [moment, tensor] : wide_state.moments) tensor = tensor.to(torch::kFloat32);
+  rule_->update_(wide, gradient.to(torch::kFloat32), wide_state, lr, decay);
+  const uint64_t index = combine(name_index(parameter.name), static_cast<uint64_t>(state.step));
+  const auto round_into = [&](Tensor to, const Tensor& from, const std::string& what) {
+    to.copy_(
+        tensor::stochastically_rounded(from, {*rounding_seed_, Stream::kMethod, combine(index, name_index(what))}));
+  };
+  round_into(parameter.tensor, wide, "rounded weight");
+  for (auto& [moment, tensor] : state.moments) round_into(tensor, wide_state.moments.at(moment), "rounded " + moment);
 }
 
 void Optimizer::zero_grad() {

@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "optim/low_rank_matrix.hpp"
@@ -45,6 +47,10 @@ class Optimizer {
  public:
   Optimizer(std::unique_ptr<UpdateRule> rule, double weight_decay);
 
+  /// From now on tensors in bfloat16 are updated in float32 and rounded back stochastically, their moments too. To be said
+  /// before any view or joint, which this does not go with: they throw UserError then.
+  void round_stochastically(uint64_t seed) { rounding_seed_ = seed; }
+
   /// Throws UserError when the tensor holds points and the rule cannot move them. A name may be added once.
   void add(Parameter parameter);
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -68,6 +74,8 @@ class Optimizer {
   /// The same for one tensor, parameters()[index]; what updates within backward call (backward_updates.hpp).
   void step_one(size_t index, const LearningRates& rates);
   void zero_grad();
+  /// Factors on the rates, one for each of parameters(), until others are set; none: 1 for all.
+  void set_rate_factors(std::vector<double> factors) { rate_factors_ = std::move(factors); }
 
   const UpdateRule& rule() const { return *rule_; }
   /// Bytes of the moments once every tensor has been updated; nothing is allocated to find out.
@@ -91,10 +99,14 @@ class Optimizer {
   Slot& slot(const std::string& name);
   size_t index_of(const std::string& name) const;
   void update_(const Parameter& parameter, Slot& slot, double lr);
+  void update_rounded_(const Parameter& parameter, const torch::Tensor& gradient, State& state, double lr,
+                       double decay) const;
   Moments expected_moments(size_t index) const;  ///< on the meta device
 
   std::unique_ptr<UpdateRule> rule_;
   double weight_decay_;
+  std::optional<uint64_t> rounding_seed_;
+  std::vector<double> rate_factors_;
   std::vector<Parameter> parameters_;
   std::vector<Slot> slots_;  ///< slots_[i] belongs to parameters_[i]
   std::map<std::string, size_t> index_;

@@ -67,12 +67,14 @@ void check_keys(const ScheduleOptions& options, const ScheduleContext& context) 
   };
   refuse_without_effect(given(options.decay_steps) && !is({"linear", "cosine", "wsd"}), "decay_steps", options);
   refuse_without_effect(given(options.step_size) && !is({"step"}), "step_size", options);
-  refuse_without_effect(options.file.has_value() && !is({"table"}), "file", options);
-  refuse_without_effect(given(options.cycle) && is({"table", "plateau"}), "cycle", options);
-  refuse_without_effect(options.warmup_steps > 0 && is({"table"}), "warmup_steps", options);
+  refuse_without_effect(options.file.has_value() && !is({"table", "match_effective"}), "file", options);
+  refuse_without_effect(options.scope.has_value() && !is({"match_effective"}), "scope", options);
+  refuse_without_effect(given(options.cycle) && is({"table", "plateau", "match_effective"}), "cycle", options);
+  refuse_without_effect(options.warmup_steps > 0 && is({"table", "match_effective"}), "warmup_steps", options);
   if (is({"step"}) && !given(options.step_size))
     throw UserError("'schedule.name: step' needs 'schedule.step_size'", "for example step_size: 100epoch");
-  if (is({"table"}) && !options.file) throw UserError("'schedule.name: table' needs 'schedule.file'");
+  if (is({"table", "match_effective"}) && !options.file)
+    throw UserError(fmt::format("'schedule.name: {}' needs 'schedule.file'", options.name));
   if (context.total_steps > 0 && options.warmup_steps >= context.total_steps)
     throw UserError(fmt::format("'schedule.warmup_steps' is {}, but training ends after {} steps", options.warmup_steps,
                                 context.total_steps),
@@ -130,7 +132,8 @@ Schedule shape_of(const ScheduleOptions& options, const ScheduleContext& context
     return [table = RateTable(options.file->text, context.total_steps), peak = context.peak_lr](int64_t step) {
       return table.rate(step) / peak;
     };
-  require(options.name == "constant" || options.name == "plateau", "schedule '" + options.name + "' is not written");
+  require(options.name == "constant" || options.name == "plateau" || options.name == "match_effective",
+          "schedule '" + options.name + "' is not written");
   return [](int64_t) { return 1.0; };
 }
 

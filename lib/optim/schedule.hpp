@@ -21,12 +21,15 @@ struct ScheduleOptions {
   double factor = 0.5;
   int64_t patience = 5;
   std::optional<recipe::Path> file = {};
+  std::optional<std::string> scope = {};
 
   template <class Field>
   void describe(Field& field) {
     field(name, "name",
-          recipe::one_of({"constant", "linear", "cosine", "inverse_sqrt", "wsd", "step", "plateau", "table"}),
-          "shape of the learning rate over the steps; wsd = warm-up, stable, decay; table = rates from a file");
+          recipe::one_of(
+              {"constant", "linear", "cosine", "inverse_sqrt", "wsd", "step", "plateau", "table", "match_effective"}),
+          "shape of the learning rate over the steps; wsd = warm-up, stable, decay; table = rates from a file; "
+          "match_effective = those that move the weights, relative to their norm, as in another run");
     field(warmup_steps, "warmup_steps", recipe::at_least(0),
           "linear warm-up: factor min(1, (step + 1) / warmup_steps) at the 0-based step");
     field(min_lr_ratio, "min_lr_ratio", recipe::fraction(), "the rate does not decay below this share of its peak");
@@ -42,7 +45,12 @@ struct ScheduleOptions {
     field(factor, "factor", recipe::fraction(), "plateau: factor when evaluations stop improving");
     field(patience, "patience", recipe::at_least(0),
           "plateau: evaluations in a row without improvement that are borne; the next one lowers the rate");
-    field(file, "file", recipe::anything(), "table: one rate per line (line n is step n - 1), or lines of 'step rate'");
+    field(
+        file, "file", recipe::anything(),
+        "table: one rate per line (line n is step n - 1), or lines of 'step rate'; match_effective: the directory of a "
+        "run with logging.weights: 1");
+    field(scope, "scope", recipe::one_of({"global", "per_matrix"}),
+          "match_effective: by the norm of all decayed tensors together (the default), or of each by itself");
   }
 };
 
@@ -60,7 +68,7 @@ using Schedule = std::function<double(int64_t step)>;
 
 /// Throws UserError when a key is missing, has no effect under this name, or does not fit the run; DataError
 /// when the table cannot be read. `plateau` has no schedule of its own but the warm-up: its factor is
-/// Plateau's.
+/// Plateau's; match_effective has none at all, since its rates depend on the weights.
 Schedule make_schedule(const ScheduleOptions& options, const ScheduleContext& context);
 
 }  // namespace sst::optim

@@ -189,6 +189,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
 
   assembly.optimizer =
       std::make_unique<optim::Optimizer>(optim::make_rule(assembly.optim), assembly.optim.weight_decay);
+  if (assembly.precision.stochastic_rounding.value_or(false)) assembly.optimizer->round_stochastically(seed);
   add_parameters(assembly);
   assembly.method->attach(*assembly.optimizer);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
@@ -199,6 +200,9 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                                                   ? recipe.value<int64_t>("method.restart_warmup_steps")
                                                                   : 0,
                                       .peak_lr = assembly.optim.lr});
+  if (schedule.name == "match_effective")
+    assembly.matched = std::make_unique<MatchedRates>(schedule.file->text, schedule.scope == "per_matrix",
+                                                      assembly.total_steps, assembly.optimizer->parameters());
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());

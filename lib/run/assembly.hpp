@@ -9,6 +9,7 @@
 #include "optim/schedule.hpp"
 #include "recipe/recipe.hpp"
 #include "run/averages.hpp"
+#include "run/matched_rates.hpp"
 #include "run/options.hpp"
 #include "run/precision.hpp"
 #include "tasks/task.hpp"
@@ -38,6 +39,7 @@ struct Assembly {
   optim::Schedule schedule;                 ///< factor on the peak rates, a pure function of the step
   bool schedule_restarts = false;           ///< it warms up again after restarts (schedule.cycle)
   std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
+  std::unique_ptr<MatchedRates> matched;    ///< in place of the schedule, where schedule.name is match_effective
   Averages averages;                        ///< of the weights, as train.ema asks
 };
 

@@ -4,6 +4,7 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "core/error.hpp"
@@ -16,6 +17,7 @@
 #include "run/averages.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/options.hpp"
+#include "run/precision.hpp"
 #include "run/recipe_schema.hpp"
 #include "tasks/registry.hpp"
 
@@ -53,6 +55,11 @@ void check_selection(const Recipe& recipe, Diagnostics& diagnostics, const tasks
       diagnostics.error("E-metric", recipe.place("eval.metrics"),
                         fmt::format("'{}' is no metric of {}", metric, recipe.text("task")),
                         "it knows " + join(task.metrics, ", "));
+  for (const std::string& split : eval.splits)
+    if (std::find(task.splits.begin(), task.splits.end(), split) == task.splits.end())
+      diagnostics.error("E-splits", recipe.place("eval.splits"),
+                        fmt::format("{} has no split '{}'", recipe.text("task"), split),
+                        "it has " + join(task.splits, ", "));
   const auto best = recipe.read<CheckpointOptions>("checkpoint").best_metric;
   const auto& computed = eval.metrics.empty() ? task.metrics : eval.metrics;
   const auto decays = recipe.read<TrainOptions>("train").ema_decays();
@@ -109,6 +116,11 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!init.from)
     return report("'init.optimizer' is keep, but there is no init.from",
                   "name the run or checkpoint whose states are to be kept, or use fresh");
+  if (!std::filesystem::exists(init.from->text))
+    return diagnostics.note(recipe.place("init.from"),
+                            "there is no '" + init.from->text +
+                                "' yet, so its states were not checked; training will end at "
+                                "once without it");
   try {
     const auto folder = find_checkpoint(init.from->text);
     if (read_checkpoint_note(folder).weights_only)
@@ -167,6 +179,9 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
     refuse("train.on_spike", ", so that a step cannot be left out once it is known", "use rollback");
   if (recipe.sound("logging") && recipe.text("logging.per_layer") != "off")
     refuse("logging.per_layer", ", and measuring needs them", "use logging.per_layer: off");
+  if (recipe.sound("logging") && recipe.text("logging.weights") != "off")
+    refuse("logging.weights", ", while what a step does to the weights is measured after it",
+           "use logging.weights: off");
   if (recipe.sound("train") && recipe.value<int64_t>("train.nonfinite_patience") > 0)
     refuse("train.nonfinite_patience", ", so that a step cannot be left out once it is known", "set it to 0");
   for (const std::string unit : {"tokens", "sentences"}) {
@@ -176,8 +191,8 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
              "set " + most + " to the same");
   }
   if (options.l2_penalty > 0) refuse("optim.l2_penalty", ", before a penalty could be added", "use optim.weight_decay");
-  if (recipe.has("train.micro_batch") && recipe.sound("train") && recipe.sound("data") &&
-      recipe.text("train.micro_batch") != "auto") {
+  if (recipe.has("train.micro_batch") && recipe.has("train.global_batch_tokens") && recipe.sound("train") &&
+      recipe.sound("data") && recipe.text("train.micro_batch") != "auto") {
     const int64_t sequences =
         recipe.value<int64_t>("train.global_batch_tokens") / recipe.value<int64_t>("data.seq_len");
     if (std::to_string(sequences) != recipe.text("train.micro_batch"))
@@ -222,6 +237,16 @@ void check_attention(const Recipe& recipe, Diagnostics& diagnostics) {
         "use runtime.attention: auto, or model.attention_dropout: 0");
 }
 
+void check_rounding(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("precision")) return;
+  const auto precision = recipe.read<Precision>("precision");
+  if (precision.stochastic_rounding.value_or(false) && precision.params != "bf16")
+    diagnostics.error(
+        "E-precision", recipe.place("precision.stochastic_rounding"),
+        "'precision.stochastic_rounding' is about weights in bf16, but precision.params is " + precision.params,
+        "use {params: bf16, compute: bf16, stochastic_rounding: true}, or leave it out");
+}
+
 /// A note, since the next machine may have what this one lacks.
 void check_machine(const Recipe& recipe, Diagnostics& diagnostics) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -238,12 +263,13 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("task") || !recipe.sound("method.name")) return;  // nothing else has a meaning yet
   const auto& task = tasks::registry().at(recipe.text("task"));
   check_stop_condition(recipe, diagnostics, task);
-  for (const char* key :
-       {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every", "logging.per_layer"})
+  for (const char* key : {"eval.every", "checkpoint.every", "checkpoint.keep_every", "logging.every",
+                          "logging.per_layer", "logging.weights"})
     if (!task.counts_tokens) check_interval(recipe, diagnostics, key);
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
+  check_rounding(recipe, diagnostics);
   check_kept_states(recipe, diagnostics);
   const auto method = made_method(recipe, diagnostics);
   check_method(recipe, diagnostics, method.get());

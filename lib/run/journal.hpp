@@ -51,6 +51,8 @@ class Journal {
   void eval(int64_t step, const MetricFields& fields) { record("eval", step, fields); }
   /// What `logging.per_layer` measures: "layer/NAME/weight_norm".
   void layers(int64_t step, const MetricFields& fields) { record("layers", step, fields); }
+  /// What `logging.weights` measures: "weights/norm".
+  void weights(int64_t step, const MetricFields& fields) { record("weights", step, fields); }
   /// "method_round", "saved", "resumed", …
   void event(int64_t step, const std::string& event, MetricFields fields = {});
 

@@ -116,7 +116,10 @@ struct EvalOptions {
     field(at_start, "at_start", anything(), "evaluate before the first step");
     field(at_end, "at_end", anything(), "evaluate a checkpoint on the test split when training has ended");
     field(checkpoint, "checkpoint", one_of({"best", "last"}), "which one at_end evaluates");
-    field(splits, "splits", one_of({"valid", "test"}).items(1, 2), "splits that are evaluated during training");
+    field(splits, "splits", one_of({"train_set", "valid", "test"}).items(1, 3),
+          "splits that are evaluated during training; train_set (image_classification): all training data, by the "
+          "weights "
+          "as they are");
     field(metrics, "metrics", one_of(tasks::all_metrics()), "what is computed; default: all that the task knows");
     field(patience, "patience", at_least(0),
           "evaluations without a strictly better checkpoint.best_metric after which training ends; 0: never");
@@ -156,6 +159,7 @@ struct CheckpointOptions {
 struct LoggingOptions {
   recipe::Interval every = recipe::Interval::steps(50);
   recipe::Interval per_layer = recipe::Interval::off();
+  recipe::Interval weights = recipe::Interval::off();
   bool jsonl = true;
   bool csv = false;
   bool tensorboard = true;
@@ -167,6 +171,10 @@ struct LoggingOptions {
     field(per_layer, "per_layer", anything(),
           "interval between measurements of every layer: norms of weights and gradients, singular values; costs one "
           "decomposition for each linear map");
+    field(
+        weights, "weights", anything(),
+        "interval between measurements of the weights and of what a step does to them: norms, effective learning rate, "
+        "relative update; costs a copy of the weights");
     field(jsonl, "jsonl", anything(), "write metrics.jsonl; the report's curves come from it");
     field(csv, "csv", anything(), "write metrics.csv");
     field(tensorboard, "tensorboard", anything(), "write TensorBoard events");

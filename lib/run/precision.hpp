@@ -14,6 +14,7 @@ namespace sst::run {
 struct Precision {
   std::string params = "fp32";
   std::string compute = "fp32";
+  std::optional<bool> stochastic_rounding;
 
   template <class Field>
   void describe(Field& field) {
@@ -21,6 +22,9 @@ struct Precision {
     field(params, "params", one_of({"fp32", "fp64", "bf16"}), "type of weights, gradients and optimizer states");
     field(compute, "compute", one_of({"fp32", "tf32", "fp64", "bf16"}),
           "type of matrix products and attention; norms, softmax and loss stay in fp32 where this is bf16");
+    field(stochastic_rounding, "stochastic_rounding", anything(),
+          "params bf16: updates are computed in fp32 and rounded up or down by chance, so that small ones are kept on "
+          "average; default: false, to the nearest");
   }
 
   torch::ScalarType dtype() const { return type_of(params); }

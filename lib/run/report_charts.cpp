@@ -7,6 +7,7 @@
 #include <cctype>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/text.hpp"
 #include "run/metric_words.hpp"
@@ -23,15 +24,38 @@ struct AxisWords {
   std::string title, label;
 };
 
+/// "test/ema_0.999/accuracy" → "ema_0.999"; empty where the weights themselves were measured.
+std::string average_of(const std::string& name) {
+  const size_t from = name.find("/ema_");
+  return from == std::string::npos ? "" : name.substr(from + 1, name.rfind('/') - from - 1);
+}
+
+/// The curves of the averages beside a curve of the weights: of the same split and metric.
+std::vector<std::string> average_curves(const RunRecord& run, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& [curve, points] : run.curves)
+    if (!average_of(curve).empty() && metric_leaf(curve) == metric_leaf(name) &&
+        starts_with(curve, name.substr(0, name.find('/') + 1)))
+      names.push_back(curve);
+  return names;
+}
+
 AxisWords words(const std::string& name) {
   if (name == "train/loss") return {"Training loss", "training loss (nat)"};
-  if (name == "valid/loss") return {"Validation loss", "validation loss (nat)"};
+  if (name == "weights/norm") return {"Weight norm", "norm of the decayed weights"};
+  if (name == "weights/effective_lr") return {"Effective learning rate", "learning rate / weight norm"};
+  if (name == "weights/relative_update") return {"Relative update", "norm of a step / weight norm"};
   if (name == "optim/lr") return {"Learning rate", "learning rate"};
   if (name == "optim/grad_norm") return {"Gradient norm", "gradient norm"};
   const std::string leaf(metric_leaf(name));
   const std::string unit = table_unit(name);
-  const std::string text = "validation " + leaf + (unit.empty() ? "" : " (" + unit + ")");
-  return {"Validation " + leaf, text};
+  const std::string split = starts_with(name, "test/")        ? "Test"
+                            : starts_with(name, "train_set/") ? "Training set"
+                                                              : "Validation";
+  const std::string average = average_of(name);
+  const std::string text = split + " " + leaf + (average.empty() ? "" : ", " + average);
+  return {text, std::string(1, static_cast<char>(std::tolower(text[0]))) + text.substr(1) +
+                    (unit.empty() ? "" : " (" + unit + ")")};
 }
 
 Curve scaled(Curve curve, const std::string& name) {
@@ -40,6 +64,17 @@ Curve scaled(Curve curve, const std::string& name) {
 }
 
 std::string valid_name(const std::string& metric) { return "valid/" + std::string(metric_leaf(metric)); }
+
+/// What `logging.weights` measures of all decayed weights together.
+const std::vector<std::string> kWeightCurves = {"weights/norm", "weights/effective_lr", "weights/relative_update"};
+
+/// The curves a reader compares a metric by, where a run has them: on valid, where it is measured during training, and by
+/// itself.
+std::vector<std::string> metric_curves(const std::string& metric) {
+  if (metric.empty() || metric_leaf(metric) == "loss") return {};
+  if (metric == valid_name(metric)) return {metric};
+  return {valid_name(metric), metric};
+}
 
 Chart chart_of(const std::string& id, const std::string& name) {
   Chart chart;
@@ -113,6 +148,29 @@ std::optional<Figure> layer_figure(const RunRecord& run) {
   return figure;
 }
 
+/// The weights by groups, and what steps do to them; nothing where they were not measured.
+std::optional<Figure> weight_figure(const RunRecord& run) {
+  if (run.curves.count(kWeightCurves.front()) == 0) return std::nullopt;
+  Figure figure;
+  figure.heading = "Weights";
+  for (const auto& name : kWeightCurves) {
+    Chart chart = chart_of("weights-" + name.substr(name.find('/') + 1), name);
+    chart.lines = {{"", thinned(run.curves.at(name), kPointsOfARun), 2, false}};
+    figure.charts.push_back(std::move(chart));
+  }
+  Chart groups = chart_of("weights-groups", "weights/norm");
+  groups.title = "Weight norm by group";
+  groups.y_label = "norm";
+  groups.legend = true;
+  const std::string prefix = "weights/norm/";
+  for (const auto& [name, curve] : run.curves)
+    if (starts_with(name, prefix))
+      groups.lines.push_back({name.substr(prefix.size()), thinned(curve, kPointsOfARun),
+                              static_cast<int>(groups.lines.size()) % kPaletteSize, false});
+  figure.charts.push_back(std::move(groups));
+  return figure;
+}
+
 }  // namespace
 
 std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric) {
@@ -131,18 +189,26 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
   Chart loss = chart_of("loss", "train/loss");
   loss.title = "Loss";
   loss.y_label = "loss (nat)";
-  loss.lines = {line("train/loss", 0, "training"), line("valid/loss", 1, "validation")};
+  loss.lines = {line("train/loss", 0, "training"), line("valid/loss", 1, "validation"),
+                line("train_set/loss", 2, "training set")};
+  for (const auto& name : average_curves(run, "valid/loss")) loss.lines.push_back(line(name, 3, average_of(name)));
+  std::erase_if(loss.lines, [](const Line& l) { return l.points.empty(); });
   loss.legend = true;
   add(std::move(loss));
   std::vector<std::string> names = {"optim/lr", "optim/grad_norm"};
-  if (!metric.empty() && metric_leaf(metric) != "loss") names.insert(names.begin(), valid_name(metric));
+  const auto measured = metric_curves(metric);
+  names.insert(names.begin(), measured.begin(), measured.end());
   for (const auto& name : names) {
     Chart chart = chart_of(fmt::format("chart{}", figure.charts.size()), name);
     chart.lines = {line(name, starts_with(name, "valid/") ? 1 : 2, "")};
+    for (const auto& average : average_curves(run, name)) chart.lines.push_back(line(average, 3, average_of(average)));
+    chart.legend = chart.lines.size() > 1;
+    if (chart.legend) chart.lines.front().name = "weights";
     add(std::move(chart));
   }
   std::vector<Figure> figures;
   if (!figure.charts.empty()) figures.push_back(std::move(figure));
+  if (auto weights = weight_figure(run)) figures.push_back(std::move(*weights));
   if (auto layers = layer_figure(run)) figures.push_back(std::move(*layers));
   return figures;
 }
@@ -159,8 +225,11 @@ std::vector<Figure> table_figures(const Table& table) {
     for (size_t row = 0; row < table.rows.size(); ++row)
       if (table.cells[row][column] && !table.cells[row][column]->runs.empty())
         figure.legend.emplace_back(row_name(table, row), static_cast<int>(row) % kPaletteSize);
-    std::vector<std::string> names = {"train/loss", "valid/loss"};
-    if (!metric.empty() && metric_leaf(metric) != "loss") names.push_back(valid_name(metric));
+    std::vector<std::string> names = {"train/loss", "valid/loss", "train_set/loss"};
+    std::vector<std::string> averages;
+    if (!metric.empty() && !table.runs.empty()) averages = average_curves(table.runs.front(), metric);
+    for (const auto& more : {metric_curves(metric), averages, kWeightCurves})
+      names.insert(names.end(), more.begin(), more.end());
     for (const auto& name : names) {
       Chart chart = chart_of(fmt::format("chart{}-{}", column, figure.charts.size()), name);
       for (size_t row = 0; row < table.rows.size(); ++row)

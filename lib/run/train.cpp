@@ -287,9 +287,7 @@ void Session::start() {
 std::map<std::string, double> Session::final_results(const CheckpointStore& store) {
   restore_weights(store.load(assembly_.eval.checkpoint), assembly_);
   std::map<std::string, double> results;
-  std::vector<std::string> splits = {"valid"};
-  if (assembly_.task->has_test()) splits.emplace_back("test");
-  for (const std::string& split : splits)
+  for (const std::string& split : assembly_.task->splits())
     for (const auto& [name, value] : evaluate(assembly_, split)) results[split + "/" + name] = value;
   return results;
 }

@@ -54,6 +54,10 @@ Trainer::End Trainer::run() {
     if (went_on) {
       if (is_due(assembly.logging.every, since_report_.seconds(), state_.step)) report_training();
       if (!last_.gradient_norms.empty()) report_layers();
+      if (!last_.weights.empty()) {
+        parts_.journal.weights(state_.step, last_.weights);
+        since_weights_.restart();
+      }
       if (is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step)) evaluate();
       if (training_is_over()) break;  // the last save is of another kind
       if (is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step)) save(Save::kPeriodic);
@@ -107,7 +111,9 @@ void Trainer::move() {
   state_.skipped_steps = state_.spikes_in_row = 0;
   const auto& train = parts_.assembly.train;
   if (train.on_spike != "ignore") state_.spike_watch.accept(last_.loss, last_.gradient_norm, spike_options(train));
-  apply_step(parts_.assembly, state_.step, last_);
+  if (last_.clipped) ++state_.clipped_steps;
+  apply_step(parts_.assembly, state_.step, last_,
+             is_due(parts_.assembly.logging.weights, since_weights_.seconds(), state_.step + 1));
 }
 
 /// What is far above the steps before; "" when nothing is.
@@ -178,6 +184,7 @@ void Trainer::report_training() {
   }
   status.memory_bytes = static_cast<double>(peak_resident_bytes());
   if (assembly.train.on_spike != "ignore") status.more["train/spikes"] = static_cast<double>(state_.spikes);
+  if (assembly.optim.grad_clip > 0) status.more["optim/clipped_steps"] = static_cast<double>(state_.clipped_steps);
   if (last_.rates.low_rank != last_.rates.base) status.more["optim/lr_low_rank"] = last_.rates.low_rank;
   parts_.journal.train(state_.step, journal_fields(status));
   parts_.progress.train(status);

@@ -1,11 +1,14 @@
 #include "run/training_step.hpp"
 
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "core/error.hpp"
 #include "optim/backward_updates.hpp"
 #include "optim/clip.hpp"
 #include "run/layer_statistics.hpp"
+#include "run/weight_statistics.hpp"
 
 namespace sst::run {
 namespace {
@@ -48,7 +51,15 @@ void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) 
   result.items = count;
 }
 
-optim::LearningRates rates_at(const Assembly& assembly, int64_t step) {
+/// schedule.name: match_effective. The factors of single tensors stay with the optimizer until the next step.
+optim::LearningRates matched_rates(Assembly& assembly, int64_t step) {
+  auto rates = assembly.matched->at(step, assembly.optimizer->parameters());
+  assembly.optimizer->set_rate_factors(std::move(rates.factors));
+  return rates.rates;
+}
+
+optim::LearningRates rates_at(Assembly& assembly, int64_t step) {
+  if (assembly.matched) return matched_rates(assembly, step);
   const double shape = assembly.schedule(step) * assembly.plateau->factor();
   // A schedule with a cycle has the restart warm-ups in it; the method's own would be a second ramp on top.
   const auto restart = assembly.schedule_restarts ? methods::RateFactors{} : assembly.method->rate_factors(step);
@@ -97,6 +108,7 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bo
   if (measure_layers) result.gradient_norms = gradient_norms(optimizer.parameters());
   const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip);
   result.gradient_norm = gradient.norm;
+  result.clipped = gradient.clipped;
   if (!std::isfinite(result.loss) || !gradient.non_finite.empty()) blame(assembly, gradient.non_finite, result);
   return result;
 }
@@ -106,9 +118,15 @@ void end_step(Assembly& assembly, int64_t step) {
   assembly.averages.update_(assembly.task->model(), step);
 }
 
-void apply_step(Assembly& assembly, int64_t step, StepResult& result) {
-  result.rates = rates_at(assembly, step);
-  if (!assembly.method->updates_within_backward()) assembly.optimizer->step(result.rates);
+void apply_step(Assembly& assembly, int64_t step, StepResult& result, bool measure_weights) {
+  auto& optimizer = *assembly.optimizer;
+  if (!assembly.method->updates_within_backward()) {
+    result.rates = rates_at(assembly, step);
+    std::optional<WeightMeter> meter;
+    if (measure_weights) meter.emplace(optimizer.parameters());
+    optimizer.step(result.rates);
+    if (meter) result.weights = meter->fields(optimizer.parameters(), result.rates);
+  }
   end_step(assembly, step);
 }
 

@@ -24,7 +24,7 @@ class LanguageModeling final : public Task {
   Workload workload() const override;
   void build(const nn::Build& build) override;
   torch::nn::Module& model() override { return *model_; }
-  bool has_test() const override { return false; }
+  std::vector<std::string> splits() const override { return {"valid"}; }
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;

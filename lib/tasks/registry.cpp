@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tasks/graph_checks.hpp"
+#include "tasks/image_classification.hpp"
 #include "tasks/language_modeling.hpp"
 #include "tasks/link_prediction.hpp"
 #include "tasks/node_classification.hpp"
@@ -50,6 +51,7 @@ TaskEntry language_entry() {
   return {
       .doc = "the next token of a text",
       .metrics = {"loss", "ppl_token", "ppl_word", "bits_per_byte"},
+      .splits = {"valid"},
       .counts_tokens = true,
       .describe =
           [](recipe::Schema& schema, const std::string& name) {
@@ -97,6 +99,23 @@ TaskEntry translation_entry() {
           }};
 }
 
+TaskEntry image_entry() {
+  return {.doc = "which class an image belongs to",
+          .metrics = {"accuracy", "loss"},
+          .splits = {"train_set", "valid", "test"},
+          .describe =
+              [](recipe::Schema& schema, const std::string& name) {
+                const auto when = recipe::only_when("task", {name});
+                schema.describe<data::ImageDataOptions>("data", when);
+                schema.describe<models::MlpOptions>("model", when);
+                schema.describe<ImageStepOptions>("train", when);
+              },
+          .check = check_image_recipe,
+          .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
+            return std::make_unique<ImageClassification>(ImageRecipe::from(recipe));
+          }};
+}
+
 }  // namespace
 
 const Registry<TaskEntry>& registry() {
@@ -104,6 +123,7 @@ const Registry<TaskEntry>& registry() {
     Registry<TaskEntry> list("task");
     list.add("translation", translation_entry());
     list.add("language_modeling", language_entry());
+    list.add("image_classification", image_entry());
     list.add("node_classification", graph_entry<NodeClassification>("which class a node of a graph belongs to",
                                                                     data::GraphTask::kNodeClassification,
                                                                     {"f1", "accuracy", "f1_macro", "loss"}));

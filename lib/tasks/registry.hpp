@@ -22,8 +22,9 @@ struct Space {
 struct TaskEntry {
   std::string doc;
   std::vector<std::string> metrics;  ///< what evaluate() computes; the first selects the best checkpoint
-  bool counts_tokens = false;        ///< an optimizer step sees a known number of tokens
-  bool one_step_per_epoch = false;   ///< an epoch is one optimizer step
+  std::vector<std::string> splits = {"valid", "test"};  ///< what eval.splits may name
+  bool counts_tokens = false;                           ///< an optimizer step sees a known number of tokens
+  bool one_step_per_epoch = false;                      ///< an epoch is one optimizer step
   /// The space of the model that a recipe asks for; Euclidean where it is not given.
   std::function<Space(const recipe::Recipe&)> space = {};
   /// Adds the keys of sections data, model and train that this task knows, valid only while `task` is `name`.

@@ -42,8 +42,8 @@ class Task {
   virtual Workload workload() const = 0;
   virtual void build(const nn::Build& build) = 0;
   virtual torch::nn::Module& model() = 0;
-  /// Whether there is a test split beside valid.
-  virtual bool has_test() const { return true; }
+  /// What evaluate() can be asked for.
+  virtual std::vector<std::string> splits() const { return {"valid", "test"}; }
   /// Names of the parameters whose rows are points of the hyperboloid.
   virtual std::vector<std::string> lorentz_parameters() const { return {}; }
 
@@ -51,7 +51,7 @@ class Task {
   virtual StepShape step_shape(int64_t /*step*/) { return {}; }
   /// The loss of one part of an optimizer step, with a graph. `pass.step` decides every random choice.
   virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
-  /// `split` is "valid" or "test"; `pass` is one of evaluation.
+  /// `split` is one of splits(); `pass` is one of evaluation.
   virtual Metrics evaluate(const std::string& split, const nn::Pass& pass) = 0;
 
   /// The files that text is tokenized with, by the name under which a checkpoint keeps them.

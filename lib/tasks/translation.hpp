@@ -34,7 +34,11 @@ class Translation final : public Task {
   void build(const nn::Build& build) override;
   torch::nn::Module& model() override { return *model_; }
   std::vector<std::string> lorentz_parameters() const override { return models::lorentz_parameters(recipe_.model); }
-  bool has_test() const override { return !recipe_.data.test_src.values.empty(); }
+  bool has_test() const { return !recipe_.data.test_src.values.empty(); }
+  std::vector<std::string> splits() const override {
+    if (has_test()) return {"valid", "test"};
+    return {"valid"};
+  }
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 
 namespace sst::text {
@@ -92,6 +93,19 @@ std::string_view ArchiveSource::read() {
   const la_ssize_t got = archive_read_data(archive_.get(), buffer_.data(), buffer_.size());
   if (got < 0) fail();
   return {buffer_.data(), static_cast<size_t>(got)};
+}
+
+std::string read_unpacked(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  if (!is_packed(name)) return read_file(path);
+  FileSource file(path);
+  ArchiveSource unpacked(file, name);
+  if (!unpacked.next_member()) throw DataError("'" + name + "' is empty");
+  if (unpacked.is_archive())
+    throw DataError("'" + name + "' is an archive, not one file", "unpack it, and name its files");
+  std::string bytes;
+  for (auto block = unpacked.read(); !block.empty(); block = unpacked.read()) bytes += block;
+  return bytes;
 }
 
 }  // namespace sst::text

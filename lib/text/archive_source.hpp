@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,5 +45,9 @@ class ArchiveSource : public ByteSource {
   std::string buffer_;
   std::unique_ptr<::archive, int (*)(::archive*)> archive_;
 };
+
+/// The bytes of a file, plain or compressed as its name says. Throws DataError with path and reason; an archive of several
+/// files is one.
+std::string read_unpacked(const std::filesystem::path& path);
 
 }  // namespace sst::text

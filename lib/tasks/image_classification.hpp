@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/image_data.hpp"
+#include "models/mlp.hpp"
+#include "recipe/diagnostics.hpp"
+#include "recipe/recipe.hpp"
+#include "tasks/task.hpp"
+
+namespace sst::tasks {
+
+/// `train` of image classification.
+struct ImageStepOptions {
+  recipe::OrWord<int64_t> micro_batch = {};
+
+  int64_t images() const { return micro_batch.value.value_or(1); }
+
+  template <class Field>
+  void describe(Field& field) {
+    field(micro_batch, "micro_batch", recipe::at_least(1).required(),
+          "images of an optimizer step; the last step of an epoch takes those that are left");
+  }
+};
+
+struct ImageRecipe {
+  data::ImageDataOptions data;
+  models::MlpOptions model;
+  ImageStepOptions step;
+  std::string data_root;
+  uint64_t seed = 1;
+
+  static ImageRecipe from(const recipe::Recipe& recipe);
+};
+
+/// Which class an image belongs to: cross-entropy over mini-batches whose order is a pure function of (seed, epoch).
+class ImageClassification final : public Task {
+ public:
+  explicit ImageClassification(ImageRecipe recipe);
+
+  Workload workload() const override;
+  void build(const nn::Build& build) override;
+  torch::nn::Module& model() override { return *model_; }
+  std::vector<std::string> splits() const override;
+
+  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  /// "accuracy" and "loss", nats per image; of "train_set" over all training images, by the weights as they are.
+  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+
+  std::vector<std::pair<std::string, std::string>> facts() const override;
+  std::string data_sha256() const override { return data_.sha256; }
+  double activation_bytes() const override;
+
+ private:
+  nn::LossSum loss_of(const torch::Tensor& logits, const torch::Tensor& labels) const;
+  torch::Tensor logits_of(const torch::Tensor& pixels, const nn::Pass& pass);
+
+  ImageRecipe recipe_;
+  data::ImageData data_;  ///< on the model's device once it is built
+  std::shared_ptr<models::Mlp> model_;
+  torch::TensorOptions tensors_;
+};
+
+/// Reports what the sections of an image recipe get wrong together, its files included where they are there.
+///   returns   the linear maps of the model; none when that cannot be told
+std::vector<nn::LinearSpec> check_image_recipe(const recipe::Recipe& recipe, recipe::Diagnostics& diagnostics);
+
+}  // namespace sst::tasks
