@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -22,11 +23,13 @@ std::string summary(std::string_view text) {
 
 void list_recipes(bool as_json) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  size_t width = 0;
+  for (const auto& recipe : recipe::builtin_recipes()) width = std::max(width, recipe.name.size());
   for (const auto& recipe : recipe::builtin_recipes()) {
     if (as_json) {
       json.push_back({{"name", recipe.name}, {"summary", summary(recipe.text)}});
     } else {
-      fmt::print("{:<32}{}\n", recipe.name, summary(recipe.text));
+      fmt::print("{:<{}}  {}\n", recipe.name, width, summary(recipe.text));
     }
   }
   if (as_json) fmt::print("{}\n", json.dump(2));

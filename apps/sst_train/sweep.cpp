@@ -8,6 +8,7 @@
 #include "run/recipe_schema.hpp"
 #include "run/report.hpp"
 #include "run/sweep_runner.hpp"
+#include "run/sweep_table.hpp"
 #include "run/table_grid.hpp"
 #include "run/terminal.hpp"
 #include "run/train.hpp"
@@ -36,6 +37,13 @@ void list_points(const std::vector<run::SweepJob>& jobs, bool as_json) {
   if (as_json) fmt::print("{}\n", json.dump(2));
 }
 
+/// The recipe whose report is drawn.
+recipe::Recipe recipe_of(const Options& options, const std::vector<std::string>& overrides) {
+  recipe::Diagnostics ignored;  // what is wrong in it was said of every point
+  return recipe::load(options.recipe, {.overrides = overrides, .builtin = builtin_lookup()}, run::recipe_schema(),
+                      ignored);
+}
+
 /// Every point, checked before the first one starts.
 std::vector<run::SweepJob> expand(const Options& options, const std::vector<std::string>& overrides,
                                   const CommonFlags& common) {
@@ -49,11 +57,16 @@ std::vector<run::SweepJob> expand(const Options& options, const std::vector<std:
   return run::sweep_jobs(std::move(points));
 }
 
-void report(const std::vector<run::SweepJob>& jobs, const std::filesystem::path& folder, const CommonFlags& common) {
+void report(const recipe::Recipe& recipe, const std::vector<run::SweepJob>& jobs, const std::filesystem::path& folder,
+            const CommonFlags& common) {
   std::vector<run::RunRecord> records;
-  for (const auto& job : jobs) records.push_back(run::read_run(job.run_dir, job.point.recipe.to_yaml()));
-  const auto& first = jobs.front().point.recipe;
-  const auto table = run::make_table(first.value<std::string>("name"), std::move(records), run::table_spec(first));
+  std::vector<recipe::SweepPoint> points;
+  for (const auto& job : jobs) {
+    records.push_back(run::read_run(job.run_dir, job.point.recipe.to_yaml()));
+    points.push_back(job.point);
+  }
+  const auto table =
+      run::make_table(recipe.value<std::string>("name"), std::move(records), run::sweep_table_spec(recipe, points));
   const auto files = run::write_table_report(folder, table);
   const auto screen = run::stderr_screen();
   if (common.json) {
@@ -65,11 +78,12 @@ void report(const std::vector<run::SweepJob>& jobs, const std::filesystem::path&
   for (const auto& file : files) log::info("report: {}", file.string());
 }
 
-ExitCode run_points(const Options& options, const std::vector<run::SweepJob>& jobs, const CommonFlags& common) {
-  const auto folder = run::runs_folder(jobs.front().point.recipe);
-  const ExitCode code = run::run_sweep(
-      jobs, {.recipe = options.recipe, .jobs = options.jobs, .quiet = common.quiet, .logs = folder / "sweep-logs"});
-  report(jobs, folder, common);
+ExitCode run_points(const Options& options, const recipe::Recipe& recipe, const std::vector<run::SweepJob>& jobs,
+                    const CommonFlags& common) {
+  const auto folder = run::runs_folder(recipe);
+  const ExitCode code =
+      run::run_sweep(jobs, {.jobs = options.jobs, .quiet = common.quiet, .logs = folder / "sweep-logs"});
+  report(recipe, jobs, folder, common);
   return code;
 }
 
@@ -107,7 +121,8 @@ Action add_sweep(CLI::App& command) {
     const auto jobs = expand(*options, command.remaining(), common);
     if (jobs.empty()) throw UserError("the sweep has no points", "give it axes, tied rows or seeds");
     if (options->list) return list_points(jobs, common.json), ExitCode::kDone;
-    return options->index >= 0 ? run_one(*options, jobs, common) : run_points(*options, jobs, common);
+    if (options->index >= 0) return run_one(*options, jobs, common);
+    return run_points(*options, recipe_of(*options, command.remaining()), jobs, common);
   };
 }
 

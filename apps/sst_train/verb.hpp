@@ -43,6 +43,7 @@ Action add_prepare(CLI::App& command);
 Action add_export(CLI::App& command);
 Action add_import(CLI::App& command);
 Action add_average(CLI::App& command);
+Action add_prune(CLI::App& command);
 Action add_validate(CLI::App& command);
 Action add_show(CLI::App& command);
 Action add_schema(CLI::App& command);

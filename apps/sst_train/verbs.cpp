@@ -7,6 +7,7 @@
 #include "core/version.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
+#include "recipe/sweep.hpp"
 #include "run/checks.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/terminal.hpp"
@@ -18,8 +19,8 @@ const std::vector<Verb>& verbs() {
       {"train", add_train},       {"eval", add_eval},       {"translate", add_translate}, {"generate", add_generate},
       {"score", add_score},       {"prepare", add_prepare}, {"validate", add_validate},   {"show", add_show},
       {"estimate", add_estimate}, {"inspect", add_inspect}, {"export", add_export},       {"import", add_import},
-      {"average", add_average},   {"sweep", add_sweep},     {"report", add_report},       {"recipes", add_recipes},
-      {"schema", add_schema},     {"doctor", add_doctor},
+      {"average", add_average},   {"prune", add_prune},     {"sweep", add_sweep},         {"report", add_report},
+      {"recipes", add_recipes},   {"schema", add_schema},   {"doctor", add_doctor},
   };
   return list;
 }
@@ -54,6 +55,8 @@ recipe::Recipe load_recipe(const std::string& path, const std::vector<std::strin
       recipe::load(path, {.overrides = overrides, .builtin = builtin_lookup()}, run::recipe_schema(), diagnostics);
   run::check_recipe(recipe, diagnostics);
   diagnostics.throw_if_errors();
+  if (recipe::is_collection(recipe))
+    throw UserError("'" + path + "' is a list of recipes", "`sst-train sweep " + path + "` trains them all");
   if (!flags.quiet) fmt::print(stderr, "{}", diagnostics.render(coloured(flags)));
   return recipe;
 }

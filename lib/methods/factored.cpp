@@ -10,6 +10,10 @@ Factored::Factored(const LowRankWeightOptions& options, MethodContext context)
     : LowRankMethod(options, context), options_(options) {
   if (!options.freeze_rank_after.is_off())
     freeze_after_ = interval_steps(options.freeze_rank_after, context.step, "method.freeze_rank_after");
+  if (options.ranks && options.ranks->size() != options.targets.size())
+    throw UserError("'method.ranks' has " + std::to_string(options.ranks->size()) +
+                        " entries, but 'method.targets' has " + std::to_string(options.targets.size()),
+                    "give one rank for each target");
   const int64_t most = options.rank_max.value_or(INT64_MAX);
   if (options.tolerance > 0 && options.rank_min > most)
     throw UserError("'method.rank_min' is " + std::to_string(options.rank_min) + ", more than 'method.rank_max'",
@@ -17,6 +21,12 @@ Factored::Factored(const LowRankWeightOptions& options, MethodContext context)
   if (options.tolerance > 0 && options.rank > most)
     throw UserError("'method.rank' is " + std::to_string(options.rank) + ", more than 'method.rank_max'",
                     "the rank starts at method.rank: use at most " + std::to_string(most));
+}
+
+int64_t Factored::rank_of(const nn::LinearSpec& spec) const {
+  const auto target = target_of(options_.targets, spec);
+  if (!target) return 0;
+  return options_.ranks ? options_.ranks->at(*target) : options_.rank;
 }
 
 void Factored::check_rule(const optim::UpdateRule& rule) const {
@@ -34,7 +44,7 @@ void Factored::check_rule(const optim::UpdateRule& rule) const {
 }
 
 std::shared_ptr<nn::LinearMap> Factored::make_target(const nn::LinearSpec& spec) {
-  const FactoredOptions made = {.rank = options_.rank,
+  const FactoredOptions made = {.rank = rank_of(spec),
                                 .init = options_.init == "svd"           ? FactoredInit::kSvd
                                         : options_.init == "orthonormal" ? FactoredInit::kOrthonormal
                                                                          : FactoredInit::kAdapter,

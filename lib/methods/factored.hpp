@@ -10,6 +10,7 @@
 namespace sst::methods {
 
 struct LowRankWeightOptions : LowRankOptions {
+  std::optional<std::vector<int64_t>> ranks;  ///< of each of `targets`; not given: rank
   double tolerance = 0;
   std::string tolerance_mode = "relative";
   int64_t rank_min = 2;
@@ -23,6 +24,8 @@ struct LowRankWeightOptions : LowRankOptions {
   void describe(Field& field) {
     using namespace recipe;
     LowRankOptions::describe(field);
+    field(ranks, "ranks", at_least(1),
+          "rank for each of targets, in their order, in place of rank; a map takes that of the first that names it");
     field(tolerance, "tolerance", at_least(0),
           "norm of the singular values that may be cut after a step of a lowrank_* optimizer; 0: the rank is fixed");
     field(tolerance_mode, "tolerance_mode", one_of({"relative", "absolute"}),
@@ -49,6 +52,9 @@ class Factored final : public LowRankMethod {
   /// Throws UserError when ranks and factors do not fit together.
   Factored(const LowRankWeightOptions& options, MethodContext context);
 
+  int64_t rank_of(const nn::LinearSpec& spec) const override;
+  /// An adapter's product stands beside a whole matrix.
+  bool keeps_factors() const override { return options_.init != "adapter"; }
   void check_rule(const optim::UpdateRule& rule) const override;
   void attach(optim::Optimizer& optimizer) override;
   void before_step(int64_t step, optim::Optimizer& optimizer) override;

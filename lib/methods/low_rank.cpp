@@ -8,7 +8,6 @@
 #include "tensor/random.hpp"
 
 namespace sst::methods {
-namespace {}  // namespace
 
 torch::Tensor kaiming_uniform(const nn::LinearSpec& spec, int64_t rows, const torch::Tensor& like, uint64_t seed,
                               uint64_t draw) {
@@ -43,12 +42,12 @@ std::shared_ptr<nn::LinearMap> LowRankMethod::make_linear(const nn::LinearSpec& 
   return std::make_shared<nn::DenseLinear>(spec);
 }
 
-/// `*` alone stands for the maps of the blocks; any other pattern can name any map.
-bool LowRankMethod::replaces(const nn::LinearSpec& spec) const {
-  const auto& targets = low_rank_options_.targets;
-  return std::any_of(targets.begin(), targets.end(), [&](const std::string& pattern) {
+std::optional<size_t> target_of(const std::vector<std::string>& targets, const nn::LinearSpec& spec) {
+  const auto found = std::find_if(targets.begin(), targets.end(), [&](const std::string& pattern) {
     return pattern == "*" ? spec.in_block : glob_match(pattern, spec.name);
   });
+  if (found == targets.end()) return std::nullopt;
+  return static_cast<size_t>(found - targets.begin());
 }
 
 }  // namespace sst::methods

@@ -35,6 +35,9 @@ inline const std::vector<std::string> kBaseInits = {"auto", "kaiming_uniform", "
 torch::Tensor kaiming_uniform(const nn::LinearSpec& spec, int64_t rows, const torch::Tensor& like, uint64_t seed,
                               uint64_t draw = 0);
 
+/// The first of `targets` that names the map: "*" alone stands for the maps of the blocks, any other glob can name any map.
+std::optional<size_t> target_of(const std::vector<std::string>& targets, const nn::LinearSpec& spec);
+
 /// The spec with the initial W that `base_init` asks for; "auto" means Kaiming only when `auto_is_kaiming`.
 nn::LinearSpec with_base(nn::LinearSpec spec, const std::string& base_init, bool auto_is_kaiming, uint64_t seed);
 
@@ -59,7 +62,10 @@ class LowRankMethod : public Method {
 
   std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) final;
   std::optional<double> low_rank_lr() const override { return low_rank_options_.lr; }
-  bool replaces(const nn::LinearSpec& spec) const final;
+  bool replaces(const nn::LinearSpec& spec) const final {
+    return target_of(low_rank_options_.targets, spec).has_value();
+  }
+  int64_t rank_of(const nn::LinearSpec& spec) const override { return replaces(spec) ? low_rank_options_.rank : 0; }
 
  protected:
   virtual std::shared_ptr<nn::LinearMap> make_target(const nn::LinearSpec& spec) = 0;

@@ -49,6 +49,10 @@ class Method {
 
   /// Whether it puts something of its own in the place of the plain matrix.
   virtual bool replaces(const nn::LinearSpec&) const { return false; }
+  /// Rank of what it puts there; 0: none.
+  virtual int64_t rank_of(const nn::LinearSpec&) const { return 0; }
+  /// Whether its maps multiply by factors smaller than the matrix, so that a trained model is best used with them.
+  virtual bool keeps_factors() const { return false; }
   /// Peak rate of the tensors a layer calls low-rank; not given: optim.lr.
   virtual std::optional<double> low_rank_lr() const { return std::nullopt; }
 

@@ -147,16 +147,8 @@ class DocumentReader {
              fmt::format("'inherit' is {} but must be a path or a list of paths", shown(parent)), "");
         continue;
       }
-      read(starts_with(parent.text, kBuiltin) ? parent.text : beside(child, parent.text), parent.place);
+      read(beside(child, parent.text), parent.place);
     }
-  }
-
-  /// A path relative to the file that says it; what a built-in recipe names is built in too.
-  static std::string beside(const std::string& child, const std::string& path) {
-    const bool shipped = starts_with(child, kBuiltin);
-    const std::filesystem::path file = shipped ? child.substr(kBuiltin.size()) : child;
-    const std::string found = (file.parent_path() / path).lexically_normal().string();
-    return shipped ? std::string(kBuiltin) + found : found;
   }
 
   const BuiltinRecipes& builtin_;
@@ -167,6 +159,15 @@ class DocumentReader {
 };
 
 }  // namespace
+
+std::string beside(const std::string& file, const std::string& path) {
+  if (starts_with(path, kBuiltin)) return path;
+  const bool shipped = starts_with(file, kBuiltin);
+  const std::filesystem::path folder =
+      std::filesystem::path(shipped ? file.substr(kBuiltin.size()) : file).parent_path();
+  const std::string found = (folder / path).lexically_normal().string();
+  return shipped ? std::string(kBuiltin) + found : found;
+}
 
 Document read_document(const std::filesystem::path& path, const BuiltinRecipes& builtin, const Schema& schema,
                        Diagnostics& diagnostics) {

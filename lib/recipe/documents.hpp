@@ -34,4 +34,8 @@ Document read_document(const std::filesystem::path& path, const BuiltinRecipes& 
 Document read_document_text(const std::string& text, const std::string& name, const BuiltinRecipes& builtin,
                             const Schema& schema, Diagnostics& diagnostics);
 
+/// The name of the recipe that `file` calls `path`: relative to the file that says it; what a built-in recipe names is
+/// built in too.
+std::string beside(const std::string& file, const std::string& path);
+
 }  // namespace sst::recipe

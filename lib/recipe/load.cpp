@@ -310,10 +310,10 @@ Recipe resolve(const Document& document, const std::vector<Override>& point, con
   Diagnostics found;
   auto settings = Resolver(tree, document, options, schema, found).settings();
   found.sort();
-  // What is missing in a file that could not be read is not the user's next problem.
-  if (document.readable) diagnostics.add(found);
-  if (!document.readable) diagnostics.add(found.without({"E-missing", "E-not-applicable"}));
   Recipe recipe(std::move(settings), document.sources, options.overrides, std::move(tree));
+  // What is missing in a file that could not be read is not the user's next problem; a list of recipes lacks nothing.
+  const bool is_whole = document.readable && !is_collection(recipe);
+  diagnostics.add(is_whole ? found : found.without({"E-missing", "E-not-applicable"}));
   if (point.empty()) {
     check_sweep(recipe, schema, diagnostics);
     check_report(recipe, schema, diagnostics);

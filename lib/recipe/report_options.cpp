@@ -21,13 +21,13 @@ class ReportReader {
     ReportPlan plan;
     if (options.rows) plan.rows = options.rows->values;
     if (options.columns) plan.columns = options.columns->values;
-    plan.metric = options.metric;
+    if (options.metric) plan.metrics = options.metric->values;
     plan.best = options.best;
     plan.formats = options.formats;
     plan.paper_table = options.paper_table;
     check_keys("report.rows");
     check_keys("report.columns");
-    check_metric();
+    for (const std::string& metric : plan.metrics) check_metric(metric, recipe_.place("report.metric"));
     if (options.compare_to) plan.compare_to = read_setting(*options.compare_to, "report.compare_to");
     if (options.paper_values) plan.paper_values = read_values(*options.paper_values);
     return plan;
@@ -51,15 +51,14 @@ class ReportReader {
     for (const Node& item : setting->value.children) is_key(item.text, item.place);
   }
 
-  void check_metric() {
-    const std::string metric = recipe_.text("report.metric");
+  void check_metric(const std::string& metric, const Place& place) {
     const auto parts = split(metric, '/');
-    static const std::vector<std::string> kSplits = {"train", "valid", "test"};
+    static const std::vector<std::string> kSplits = {"train", "valid", "test", "run", "zero_shot"};
     const bool good =
         parts.size() == 2 && !parts[1].empty() && std::find(kSplits.begin(), kSplits.end(), parts[0]) != kSplits.end();
-    if (!metric.empty() && !good)
-      fail(recipe_.place("report.metric"),
-           fmt::format("'report.metric' is '{}' but must name a split and a metric", metric), "for example test/f1");
+    if (!good)
+      fail(place, fmt::format("'report.metric' is '{}' but must name a split and a metric", metric),
+           "for example test/f1");
   }
 
   std::map<std::string, std::string> read_setting(const Node& node, const std::string& name) {
@@ -83,6 +82,13 @@ class ReportReader {
     return parsed.value;
   }
 
+  std::string read_text(const Node& row, const std::string& name) {
+    const Node* node = row.find(name);
+    if (!node) return {};
+    if (!node->is_scalar()) fail(node->place, fmt::format("'{}' is {} but must be text", name, shown(*node)));
+    return node->text;
+  }
+
   std::vector<PaperValue> read_values(const Node& list) {
     std::vector<PaperValue> values;
     if (!list.is_list()) {
@@ -97,9 +103,13 @@ class ReportReader {
         continue;
       }
       Node keys = row;
-      keys.erase("value");
-      keys.erase("sd");
-      PaperValue value{read_setting(keys, "report.paper.values"), 0, read_number(row, "sd")};
+      for (const char* own : {"value", "sd", "seeds", "note", "metric"}) keys.erase(own);
+      PaperValue value{.setting = read_setting(keys, "report.paper.values"),
+                       .sd = read_number(row, "sd"),
+                       .seeds = read_number(row, "seeds"),
+                       .note = read_text(row, "note"),
+                       .metric = read_text(row, "metric")};
+      if (!value.metric.empty()) check_metric(value.metric, row.find("metric")->place);
       const auto number = read_number(row, "value");
       if (!number) continue;
       value.value = *number;

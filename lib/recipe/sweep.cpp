@@ -150,7 +150,7 @@ class PlanReader {
   bool good_ = true;
 };
 
-bool has_sweep(const Recipe& recipe) {
+bool has_own_sweep(const Recipe& recipe) {
   return recipe.has("sweep.axes") || recipe.has("sweep.tied") || recipe.has("sweep.seeds");
 }
 
@@ -233,7 +233,39 @@ void add_problems(const Diagnostics& found, Diagnostics& diagnostics) {
   }
 }
 
+/// The points of the recipes that `base` lists, each once.
+std::vector<SweepPoint> expand_listed(const Recipe& base, const Document& document, const LoadOptions& options,
+                                      const Schema& schema, Diagnostics& diagnostics) {
+  std::vector<SweepPoint> points;
+  std::set<std::string> known;
+  for (const Node& item : base.find("sweep.recipes")->value.children) {
+    const std::string file = beside(document.file->name, item.text);
+    Diagnostics of_file;
+    const Recipe listed = load(file, options, schema, of_file);
+    if (is_collection(listed)) {
+      diagnostics.error("E-sweep", item.place, fmt::format("'{}' lists recipes itself", item.text),
+                        "name those that it lists");
+      continue;
+    }
+    std::vector<SweepPoint> own;
+    if (has_own_sweep(listed)) {
+      own = expand(file, options, schema, diagnostics);
+    } else {
+      add_problems(of_file, diagnostics);
+      own.push_back({file, options.overrides, listed.without("sweep"), {}});
+    }
+    for (SweepPoint& point : own) {
+      if (!known.insert(point.recipe.to_yaml()).second) continue;
+      point.differing.insert(point.differing.begin(), {"name", point.recipe.text("name")});
+      points.push_back(std::move(point));
+    }
+  }
+  return points;
+}
+
 }  // namespace
+
+bool is_collection(const Recipe& recipe) { return recipe.has("sweep.recipes"); }
 
 std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOptions& options, const Schema& schema,
                                Diagnostics& diagnostics) {
@@ -242,7 +274,12 @@ std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOpti
   // The recipe alone may lack what every point gives: of its problems only the sweep's own count.
   Diagnostics base_diagnostics;
   const Recipe base = resolve(document, {}, options, schema, base_diagnostics);
-  if (!has_sweep(base)) {
+  if (is_collection(base)) {
+    if (!base_diagnostics.has_errors()) return expand_listed(base, document, options, schema, diagnostics);
+    add_problems(base_diagnostics, diagnostics);
+    return {};
+  }
+  if (!has_own_sweep(base)) {
     if (base.sound("sweep"))
       diagnostics.error("E-sweep", base.place("sweep"), "this recipe has no sweep",
                         "add 'sweep: {seeds: [1, 2, 3]}', or use 'train'");
@@ -259,17 +296,39 @@ std::vector<SweepPoint> expand(const std::filesystem::path& path, const LoadOpti
     Recipe recipe = resolve(document, overrides_of(row), options, schema, point_diagnostics).without("sweep");
     add_problems(point_diagnostics, diagnostics);
     if (!known.insert(recipe.to_yaml()).second) continue;
-    points.push_back({needed_overrides(row, recipe, options), std::move(recipe), {}});
+    points.push_back({path.string(), needed_overrides(row, recipe, options), std::move(recipe), {}});
   }
   note_differing_keys(*plan, points);
   return points;
 }
 
+namespace {
+
+/// A list of recipes says nothing to train itself.
+void check_collection(const Recipe& recipe, Diagnostics& diagnostics) {
+  static const std::vector<std::string> kAllowed = {"recipe_version", "name", "description", "out_root", "data_root"};
+  for (const Setting& setting : recipe.settings()) {
+    const bool is_report = starts_with(setting.path, "report.") || setting.path == "sweep.recipes";
+    if (!setting.given || is_report || std::find(kAllowed.begin(), kAllowed.end(), setting.path) != kAllowed.end())
+      continue;
+    if (setting.value.place.kind != Place::Kind::kCommandLine)  // those are for the listed recipes
+      diagnostics.error("E-sweep", recipe.place(setting.path),
+                        fmt::format("'{}' stands beside 'sweep.recipes'", setting.path),
+                        "what is trained is said by the recipes that are listed");
+  }
+  if (!recipe.has("name"))
+    diagnostics.error("E-missing", recipe.place("sweep.recipes"), "'name' is missing",
+                      "it names the folder of the table");
+}
+
+}  // namespace
+
 void check_sweep(const Recipe& recipe, const Schema& schema, Diagnostics& diagnostics) {
   if (!schema.is_section("sweep") || !recipe.given("sweep")) return;
+  if (is_collection(recipe)) return check_collection(recipe, diagnostics);
   const auto plan = PlanReader(recipe, schema, diagnostics).read();
-  if (plan && !has_sweep(recipe) && recipe.sound("sweep"))
-    diagnostics.error("E-sweep", recipe.place("sweep"), "the sweep has neither 'axes', 'tied' nor 'seeds'");
+  if (plan && !has_own_sweep(recipe) && recipe.sound("sweep"))
+    diagnostics.error("E-sweep", recipe.place("sweep"), "the sweep has neither 'axes', 'tied', 'seeds' nor 'recipes'");
 }
 
 void describe_sweep_and_report(Schema& schema) {

@@ -204,17 +204,17 @@ void check_method(const Recipe& recipe, Diagnostics& diagnostics, const methods:
 void check_targets(const Recipe& recipe, Diagnostics& diagnostics, const std::vector<nn::LinearSpec>& maps,
                    const methods::Method* method) {
   if (maps.empty() || method == nullptr || !recipe.has("method.rank")) return;
-  const auto rank = recipe.value<int64_t>("method.rank");
   std::vector<std::string> names;
   bool any = false;
   for (const auto& spec : maps) {
     names.push_back(spec.name);
     if (!method->replaces(spec)) continue;
     any = true;
-    const int64_t largest = std::min(spec.in, spec.out);
+    const int64_t rank = method->rank_of(spec), largest = std::min(spec.in, spec.out);
     if (rank <= largest) continue;
-    diagnostics.error("E-rank", recipe.place("method.rank"),
-                      fmt::format("'method.rank' is {}, but layer {} is {} x {}", rank, spec.name, spec.out, spec.in),
+    const std::string key = recipe.has("method.ranks") ? "method.ranks" : "method.rank";
+    diagnostics.error("E-rank", recipe.place(key),
+                      fmt::format("'{}' is {}, but layer {} is {} x {}", key, rank, spec.name, spec.out, spec.in),
                       fmt::format("use at most {}", largest));
     if (recipe.has("model.hidden_size"))
       diagnostics.note(recipe.place("model.hidden_size"),

@@ -11,6 +11,8 @@ namespace sst::run {
 namespace {
 
 bool is_loss(std::string_view name) { return metric_leaf(name) == "loss"; }
+bool is_zero_shot(std::string_view name) { return starts_with(name, "zero_shot/"); }
+bool is_cost(std::string_view name) { return starts_with(name, "run/"); }
 bool is_perplexity(std::string_view name) { return starts_with(metric_leaf(name), "ppl"); }
 
 }  // namespace
@@ -20,7 +22,7 @@ std::string_view metric_leaf(std::string_view name) { return name.substr(name.rf
 bool is_fraction(std::string_view name) {
   constexpr std::array<std::string_view, 6> kFractions = {"accuracy",          "f1",         "f1_macro", "roc_auc",
                                                           "average_precision", "auc_ap_mean"};
-  return std::find(kFractions.begin(), kFractions.end(), metric_leaf(name)) != kFractions.end();
+  return is_zero_shot(name) || std::find(kFractions.begin(), kFractions.end(), metric_leaf(name)) != kFractions.end();
 }
 
 double table_scale(std::string_view name) { return is_fraction(name) ? 100 : 1; }
@@ -39,7 +41,7 @@ std::string console_value(std::string_view name, double value, bool exact) {
 }
 
 bool smaller_is_better(std::string_view name) {
-  return is_loss(name) || is_perplexity(name) || metric_leaf(name) == "bits_per_byte";
+  return is_cost(name) || is_loss(name) || is_perplexity(name) || metric_leaf(name) == "bits_per_byte";
 }
 
 }  // namespace sst::run

@@ -14,21 +14,28 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
                             const std::string& which, const std::string& weights, const recipe::LoadOptions& load,
                             UseDevice device) {
   const auto folder = find_checkpoint(run_or_checkpoint, which);
-  const auto trained = trained_tensors(folder, load, weights);
-  const auto& recipe = trained.recipe;
+  const auto contents = load_checkpoint(folder);
+  const auto recipe = recipe_of(contents, folder, load);
   if (recipe.text("task") != task)
     throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of " + task);
   const auto precision = recipe.read<Precision>("precision");
   OpenedTask<TaskType> opened{.checkpoint = folder,
-                              .step = trained.step,
+                              .step = contents.step,
                               .recipe = recipe,
                               .pass = {.compute = precision.compute_type()},
                               .task = std::make_unique<TaskType>(TaskRecipe::from(recipe))};
   const torch::Device place = device == UseDevice::kOfRecipe
                                   ? resolve_device(recipe.value<std::string>("runtime.device"))
                                   : torch::Device(torch::kCPU);
-  opened.task->build({.tensors = torch::TensorOptions(precision.dtype()).device(place)});
-  nn::load_dense_tensors(opened.task->model(), trained.tensors);
+  nn::Build build{.tensors = torch::TensorOptions(precision.dtype()).device(place)};
+  if (const auto method = made_method(recipe); weights == "trained" && method->keeps_factors()) {
+    build.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); };
+    opened.task->build(build);
+    restore_model(contents.model, opened.task->model());
+  } else {
+    opened.task->build(build);
+    nn::load_dense_tensors(opened.task->model(), trained_tensors(contents, folder, load, weights).tensors);
+  }
   opened.task->model().eval();
   return opened;
 }

@@ -11,7 +11,8 @@
 
 namespace sst::run {
 
-/// A trained model as it is used: every linear map is the plain matrix that its method had made of it.
+/// A trained model as it is used: every linear map is the plain matrix that its method had made of it, or the factors of a
+/// method that keeps to those.
 template <class TaskType>
 struct OpenedTask {
   std::filesystem::path checkpoint;

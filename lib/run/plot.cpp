@@ -29,10 +29,11 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string data_block(size_t number, const Curve& points) {
+std::string data_block(size_t number, const Line& line) {
   std::string block = fmt::format("$line{} << END_OF_DATA\n", number);
-  for (const auto& [step, value] : points)
-    block += std::isfinite(value) ? fmt::format("{} {:.6g}\n", step, value) : "\n";  // an empty line lifts the pen
+  for (const auto& [step, value] : line.points)
+    block += std::isfinite(value) ? fmt::format("{:.8g} {:.6g}\n", line.x_scale * static_cast<double>(step), value)
+                                  : "\n";  // an empty line lifts the pen
   return block + "END_OF_DATA\n";
 }
 
@@ -78,7 +79,7 @@ std::string script(const Chart& chart) {
     const Line& line = chart.lines[i];
     const size_t points = finite_points(line.points);
     if (points == 0) continue;
-    text += data_block(i, line.points);
+    text += data_block(i, line);
     plot += plot.empty() ? "plot " : ", \\\n     ";
     plot += fmt::format("$line{} using 1:2 with {} lc rgb {} {}", i, points == 1 ? "points pt 7 ps 0.5" : "lines",
                         mark(kFirstLineMark + 2 * (line.color % kPaletteSize) + (line.thin ? 1 : 0)),

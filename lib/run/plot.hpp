@@ -18,8 +18,9 @@ using Curve = std::vector<CurvePoint>;
 struct Line {
   std::string name = {};  ///< in the legend; empty: not listed
   Curve points = {};
-  int color = 0;      ///< index of the page's palette, from 0; lines of one colour belong together
-  bool thin = false;  ///< one seed behind a mean: thin and pale
+  int color = 0;       ///< index of the page's palette, from 0; lines of one colour belong together
+  bool thin = false;   ///< one seed behind a mean: thin and pale
+  double x_scale = 1;  ///< what one step is on the axis
 };
 
 struct Chart {

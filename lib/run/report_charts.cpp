@@ -3,21 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <optional>
-#include <string_view>
-#include <vector>
 
 #include "core/text.hpp"
 #include "run/metric_words.hpp"
+#include "run/study_charts.hpp"
 
 namespace sst::run {
 namespace {
 
-constexpr size_t kPointsOfARun = 400;   ///< of one line, on the page of one run
-constexpr size_t kPointsOfASeed = 160;  ///< where many lines share a chart
-constexpr size_t kMostFigures = 12;     ///< a page with more columns than that is not read for its curves
+constexpr size_t kPointsOfARun = 400;  ///< of one line, on the page of one run
+constexpr size_t kMostFigures = 12;    ///< a page with more columns than that is not read for its curves
 
 /// What a curve is called on its axis: {"valid/f1" → "validation F1 …"} in words a reader of the paper knows.
 struct AxisWords {
@@ -58,6 +55,23 @@ AxisWords words(const std::string& name) {
                     (unit.empty() ? "" : " (" + unit + ")")};
 }
 
+/// The lines of one row of the table in a chart: every seed, then their mean on top.
+void add_row(Chart& chart, const Table& table, const TableCell& cell, size_t row, const std::string& name) {
+  std::vector<Curve> finished;
+  const int color = static_cast<int>(row) % kPaletteSize;
+  for (const size_t index : cell.runs) {
+    const RunRecord& run = table.runs[index];
+    const auto curve = run.curves.find(name);
+    if (curve == run.curves.end()) continue;
+    if (run.state == "finished") finished.push_back(scaled(curve->second, name));
+    chart.lines.push_back({"", thinned(scaled(curve->second, name), kPointsOfASeed), color, cell.runs.size() > 1});
+  }
+  if (cell.runs.size() > 1 && !finished.empty())
+    chart.lines.push_back({row_name(table, row), thinned(mean_curve(finished), kPointsOfASeed), color, false});
+}
+
+}  // namespace
+
 Curve scaled(Curve curve, const std::string& name) {
   for (auto& point : curve) point.value *= table_scale(name);
   return curve;
@@ -88,65 +102,7 @@ Chart chart_of(const std::string& id, const std::string& name) {
 
 std::string row_name(const Table& table, size_t row) { return setting_name(table.spec.rows, table.rows[row]); }
 
-/// The lines of one row of the table in a chart: every seed, then their mean on top.
-void add_row(Chart& chart, const Table& table, const TableCell& cell, size_t row, const std::string& name) {
-  std::vector<Curve> finished;
-  const int color = static_cast<int>(row) % kPaletteSize;
-  for (const size_t index : cell.runs) {
-    const RunRecord& run = table.runs[index];
-    const auto curve = run.curves.find(name);
-    if (curve == run.curves.end()) continue;
-    if (run.state == "finished") finished.push_back(scaled(curve->second, name));
-    chart.lines.push_back({"", thinned(scaled(curve->second, name), kPointsOfASeed), color, cell.runs.size() > 1});
-  }
-  if (cell.runs.size() > 1 && !finished.empty())
-    chart.lines.push_back({row_name(table, row), thinned(mean_curve(finished), kPointsOfASeed), color, false});
-}
-
-/// What the page of one run shows of `logging.per_layer`.
-constexpr std::array<std::pair<const char*, const char*>, 3> kLayerCharts = {
-    {{"weight_norm", "Weight norm"}, {"grad_norm", "Gradient norm"}, {"effective_rank", "Effective rank"}}};
-
-/// "layer/model.layers.3.fc1/weight_norm" → "model.layers.3.fc1".
-std::string layer_of(const std::string& curve, const std::string& measure) {
-  constexpr std::string_view kPrefix = "layer/";
-  if (!starts_with(curve, kPrefix) || !ends_with(curve, "/" + measure)) return {};
-  return curve.substr(kPrefix.size(), curve.size() - kPrefix.size() - measure.size() - 1);
-}
-
-/// The name without the numbers of blocks: layers of one kind share a colour.
-std::string kind_of(const std::string& layer) {
-  std::string kind;
-  for (const auto& part : split(layer, '.'))
-    if (part.find_first_not_of("0123456789") != std::string::npos) kind += (kind.empty() ? "" : ".") + part;
-  return kind;
-}
-
-/// One line for each linear map, a colour for each kind; nothing where layers were not measured.
-std::optional<Figure> layer_figure(const RunRecord& run) {
-  Figure figure;
-  figure.heading = "Layers";
-  std::vector<std::string> kinds;
-  for (const auto& [name, curve] : run.curves)
-    if (const auto layer = layer_of(name, "effective_rank"); !layer.empty())
-      if (const auto kind = kind_of(layer); std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
-        kinds.push_back(kind);
-  if (kinds.empty()) return std::nullopt;
-  const auto color_of = [&](const std::string& kind) {
-    return static_cast<int>(std::find(kinds.begin(), kinds.end(), kind) - kinds.begin()) % kPaletteSize;
-  };
-  for (const auto& [measure, title] : kLayerCharts) {
-    Chart chart = chart_of(fmt::format("layers-{}", measure), std::string("layer/") + measure);
-    chart.title = title;
-    chart.y_label = std::string(1, static_cast<char>(std::tolower(*title))) + (title + 1);
-    for (const auto& [name, curve] : run.curves)
-      if (const auto layer = layer_of(name, measure); run.curves.count("layer/" + layer + "/effective_rank") > 0)
-        chart.lines.push_back({"", thinned(curve, kPointsOfASeed), color_of(kind_of(layer)), false});
-    figure.charts.push_back(std::move(chart));
-  }
-  for (const auto& kind : kinds) figure.legend.emplace_back(kind, color_of(kind));
-  return figure;
-}
+namespace {
 
 /// The weights by groups, and what steps do to them; nothing where they were not measured.
 std::optional<Figure> weight_figure(const RunRecord& run) {
@@ -209,7 +165,7 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
   std::vector<Figure> figures;
   if (!figure.charts.empty()) figures.push_back(std::move(figure));
   if (auto weights = weight_figure(run)) figures.push_back(std::move(*weights));
-  if (auto layers = layer_figure(run)) figures.push_back(std::move(*layers));
+  for (auto& study : run_study_figures(run, metric)) figures.push_back(std::move(study));
   return figures;
 }
 
@@ -239,6 +195,7 @@ std::vector<Figure> table_figures(const Table& table) {
       if (!chart.lines.empty()) figure.charts.push_back(std::move(chart));
     }
     if (!figure.charts.empty()) figures.push_back(std::move(figure));
+    for (auto& study : table_study_figures(table, column)) figures.push_back(std::move(study));
   }
   return figures;
 }

@@ -185,10 +185,9 @@ std::string runs_element(const Table& table) {
       "class=\"key\">state</th><th>seed</th><th>result</th><th>time</th></tr></thead><tbody>\n";
   for (const RunRecord& run : table.runs) {
     const std::string metric = metric_of(run, table.spec);
-    const auto result = run.results.find(metric);
-    const std::string value = result == run.results.end() ? "–"
-                                                          : fmt::format("{:.{}f}", result->second * table_scale(metric),
-                                                                        table_decimals(metric));
+    const auto result = result_of(run, metric);
+    const std::string value =
+        result ? fmt::format("{:.{}f}", *result * table_scale(metric), table_decimals(metric)) : "–";
     out += fmt::format(
         "<tr><td class=\"key wrap\">{}</td><td class=\"key\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
         escaped(run.path.empty() ? "not started" : run.path), state_chip(run.state), run.seed, value,
@@ -249,8 +248,8 @@ std::string run_html(const RunRecord& run, const Table& table) {
 
   const std::string metric = metric_of(run, table.spec);
   std::string tiles;
-  if (const auto result = run.results.find(metric); result != run.results.end() && std::isfinite(result->second))
-    tiles += fact(value_text(metric, result->second * table_scale(metric)), metric_label(metric));
+  if (const auto result = result_of(run, metric); result && std::isfinite(*result))
+    tiles += fact(value_text(metric, *result * table_scale(metric)), metric_label(metric));
   if (run.parameters_trainable > 0) tiles += fact(with_thousands(run.parameters_trainable), "trainable parameters");
   if (run.measured_bytes > 0) tiles += fact(human_bytes(run.measured_bytes), "memory, measured peak");
   if (run.seconds > 0) tiles += fact(human_duration(run.seconds), "time");

@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -10,11 +11,13 @@
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/text.hpp"
 
 namespace sst::run {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr const char* kZeroShotFolder = "zero_shot";
 using Json = nlohmann::ordered_json;
 
 void flatten(const YAML::Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
@@ -72,24 +75,46 @@ void read_state(const Json& run, RunRecord& record) {
   record.parameters_trainable = static_cast<int64_t>(number_at(summary, {"parameters", "trainable"}));
   record.estimated_bytes = number_at(summary, {"memory", "estimated_bytes"});
   record.measured_bytes = number_at(summary, {"memory", "measured_bytes"});
+  record.state_bytes = number_at(summary, {"memory", "state_bytes"});
   record.seconds = number_at(summary, {"seconds"});
   record.time_split = numbers_of(summary, "time_split");
   record.version = text_of(summary, "version");
 }
 
-void read_line(std::string_view line, std::map<std::string, Curve>& curves) {
+void read_line(std::string_view line, RunRecord& record) {
   const Json entry = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer()) return;
   if (text_of(entry, "kind") == "event") return;
   const auto step = entry["step"].get<int64_t>();
   for (const auto& [name, value] : entry.items()) {
     if (name.find('/') == std::string::npos) continue;
-    if (value.is_number()) curves[name].push_back({step, value.get<double>()});
-    if (value.is_null()) curves[name].push_back({step, std::numeric_limits<double>::quiet_NaN()});
+    if (value.is_number()) record.curves[name].push_back({step, value.get<double>()});
+    if (value.is_null()) record.curves[name].push_back({step, std::numeric_limits<double>::quiet_NaN()});
+    constexpr std::string_view kLayer = "layer/", kSpectrum = "/spectrum";
+    const bool is_spectrum = value.is_array() && starts_with(name, kLayer) && ends_with(name, kSpectrum);
+    if (is_spectrum && std::all_of(value.begin(), value.end(), [](const Json& one) { return one.is_number(); }))
+      record.spectra[name.substr(kLayer.size(), name.size() - kLayer.size() - kSpectrum.size())].push_back(
+          {step, value.get<std::vector<double>>()});
   }
 }
 
 }  // namespace
+
+std::optional<double> result_of(const RunRecord& run, const std::string& metric) {
+  if (const auto result = run.results.find(metric); result != run.results.end()) return result->second;
+  constexpr double kHour = 3600, kMebibyte = 1 << 20;
+  const auto split_s = [&](const char* part) {
+    const auto found = run.time_split.find(part);
+    return found == run.time_split.end() ? 0.0 : found->second;
+  };
+  const std::map<std::string, double> facts = {{"run/hours", (split_s("compute") + split_s("svd")) / kHour},
+                                               {"run/svd_hours", split_s("svd") / kHour},
+                                               {"run/memory_mib", run.measured_bytes / kMebibyte},
+                                               {"run/state_mib", run.state_bytes / kMebibyte}};
+  const auto fact = facts.find(metric);
+  if (fact == facts.end() || (fact->second == 0 && metric != "run/svd_hours")) return std::nullopt;  // 0: not known
+  return fact->second;
+}
 
 std::map<std::string, std::string> flat_recipe(const std::string& yaml) {
   std::map<std::string, std::string> keys;
@@ -103,6 +128,19 @@ std::map<std::string, std::string> flat_recipe(const std::string& yaml) {
 
 namespace {
 
+/// The scores in one results file of lm-evaluation-harness: {"results": {"boolq": {"acc,none": 0.59, …}}}. A task that has
+/// both is counted by its accuracy, as the SST paper does; ReCoRD has none.
+void read_zero_shot(const Json& file, std::map<std::string, double>& results) {
+  if (!file.is_object() || !file.contains("results") || !file["results"].is_object()) return;
+  for (const auto& [task, scores] : file["results"].items())
+    for (const char* metric : {"acc,none", "f1,none"})
+      if (const double score = number_at(scores, {metric}, std::numeric_limits<double>::quiet_NaN());
+          !std::isnan(score)) {
+        results["zero_shot/" + task] = score;
+        break;
+      }
+}
+
 /// Everything but the keys and the seed.
 void read_files(const fs::path& run_dir, RunRecord& record) {
   if (!fs::exists(run_dir / "run.json")) {
@@ -112,11 +150,21 @@ void read_files(const fs::path& run_dir, RunRecord& record) {
   const Json run = Json::parse(read_file(run_dir / "run.json"), nullptr, /*allow_exceptions=*/false);
   if (!run.is_object()) throw DataError("run.json is not JSON");
   read_state(run, record);
+  if (fs::exists(run_dir / kPruneFile))
+    record.pruning =
+        prune_curve_from(Json::parse(read_file(run_dir / kPruneFile), nullptr, /*allow_exceptions=*/false));
+  if (fs::is_directory(run_dir / kZeroShotFolder)) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(run_dir / kZeroShotFolder))
+      if (entry.path().extension() == ".json") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());  // their names hold the time: the newest of a task wins
+    for (const auto& file : files) read_zero_shot(Json::parse(read_file(file), nullptr, false), record.results);
+  }
   if (!fs::exists(run_dir / "metrics.jsonl")) return;
   const std::string lines = read_file(run_dir / "metrics.jsonl");
   for (size_t start = 0; start < lines.size();) {
     const size_t end = std::min(lines.find('\n', start), lines.size());
-    read_line(std::string_view(lines).substr(start, end - start), record.curves);
+    read_line(std::string_view(lines).substr(start, end - start), record);
     start = end + 1;
   }
 }

@@ -84,8 +84,6 @@ CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recip
   return contents;
 }
 
-namespace {
-
 void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model) {
   const torch::NoGradGuard no_grad;
   const auto stored = nn::stored_tensors(model);
@@ -103,8 +101,6 @@ void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model
                           "it was written by another recipe");
   for (const auto& [name, tensor] : stored) tensor.detach().copy_(tensors.at(name));
 }
-
-}  // namespace
 
 void restore_weights(const CheckpointContents& contents, Assembly& assembly) {
   restore_model(contents.model, assembly.task->model());
@@ -129,35 +125,53 @@ recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesyst
   return read();
 }
 
-namespace {
+std::unique_ptr<methods::Method> made_method(const recipe::Recipe& recipe) {
+  const auto seed =
+      static_cast<uint64_t>(recipe.read<RunOptions>("").seed);  // some maps hold only the seed of a matrix
+  return methods::registry()
+      .at(recipe.text("method.name"))
+      .make(recipe, {.seed = seed, .hidden_size = 1, .step = {.tokens = 1}});
+}
 
-TrainedTensors trained_tensors_of(const CheckpointContents& contents, const std::filesystem::path& folder,
-                                  const recipe::LoadOptions& load, const std::string& weights) {
+BuiltModel untrained_model(const recipe::Recipe& recipe) {
+  BuiltModel built{.method = made_method(recipe), .task = tasks::registry().at(recipe.text("task")).make(recipe)};
+  built.task->build({.linear = [&](const nn::LinearSpec& spec) { return built.method->make_linear(spec); },
+                     .tensors = recipe.read<Precision>("precision").dtype()});
+  return built;
+}
+
+CheckpointContents weights_only(const CheckpointContents& original, const recipe::Recipe& recipe) {
+  CheckpointContents contents;
+  contents.step = original.step;
+  contents.recipe_yaml = recipe.to_yaml();
+  contents.recipe_hash = recipe.hash();
+  contents.tokenizer = original.tokenizer;
+  contents.state = {{"step", original.step}};
+  contents.rng = nlohmann::json::object();
+  contents.writer_version = std::string(version_number());
+  return contents;
+}
+
+TrainedTensors trained_tensors(const CheckpointContents& contents, const std::filesystem::path& folder,
+                               const recipe::LoadOptions& load, const std::string& weights) {
   auto recipe = recipe_of(contents, folder, load);
-  // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
-  const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
-  if (weights != "trained")
+  if (weights != "trained") {
+    const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
     return {.recipe = std::move(recipe),
             .step = contents.step,
             .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
-  const auto seed =
-      static_cast<uint64_t>(recipe.read<RunOptions>("").seed);  // some maps hold only the seed of a matrix
-  const auto method = methods::registry()
-                          .at(recipe.text("method.name"))
-                          .make(recipe, {.seed = seed, .hidden_size = 1, .step = {.tokens = 1}});
-  task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
-               .tensors = recipe.read<Precision>("precision").dtype()});
-  restore_model(contents.model, task->model());
+  }
+  // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
+  const auto built = untrained_model(recipe);
+  restore_model(contents.model, built.task->model());
   TrainedTensors trained{.recipe = std::move(recipe), .step = contents.step, .tensors = {}};
-  for (auto& [name, tensor] : nn::dense_tensors(task->model())) trained.tensors.emplace(name, tensor);
+  for (auto& [name, tensor] : nn::dense_tensors(built.task->model())) trained.tensors.emplace(name, tensor);
   return trained;
 }
 
-}  // namespace
-
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
                                const std::string& weights) {
-  return trained_tensors_of(load_checkpoint(folder), folder, load, weights);
+  return trained_tensors(load_checkpoint(folder), folder, load, weights);
 }
 
 CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
@@ -168,17 +182,15 @@ CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
   std::vector<std::string> points;
   for (const auto& folder : folders) {
     const auto contents = load_checkpoint(folder);
-    mean.step = contents.step;
-    const auto tensors = trained_tensors_of(contents, folder, {}, "trained").tensors;
+    const auto tensors = trained_tensors(contents, folder, {}, "trained").tensors;
     if (&folder == &first) {
       const auto recipe = recipe_of(contents, folder, {.overrides = {"method.name=full", "train.ema=null"}});
       points = tasks::registry().at(recipe.text("task")).make(recipe)->lorentz_parameters();
-      mean.recipe_yaml = recipe.to_yaml();
-      mean.recipe_hash = recipe.hash();
-      mean.tokenizer = contents.tokenizer;
+      mean = weights_only(contents, recipe);
       mean.model = tensors;  // for their types
       for (const auto& [name, tensor] : tensors) sums[name] = torch::zeros_like(tensor, torch::kFloat64);
     }
+    mean.step = contents.step;
     for (const auto& [name, tensor] : tensors) {
       const auto sum = sums.find(name);
       if (sum == sums.end() || sum->second.sizes() != tensor.sizes())
@@ -197,8 +209,6 @@ CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
     tensor = (is_point ? tensor::lorentz::normalise(average) : average).to(tensor.scalar_type());
   }
   mean.state = {{"step", mean.step}, {"averaged", folders.size()}};
-  mean.rng = nlohmann::json::object();
-  mean.writer_version = std::string(version_number());
   return mean;
 }
 

@@ -46,6 +46,16 @@ TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestT
 recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesystem::path& folder,
                          recipe::LoadOptions load = {});
 
+/// A recipe's method, for making maps that are not trained.
+std::unique_ptr<methods::Method> made_method(const recipe::Recipe& recipe);
+
+/// A recipe's method and the model that it makes on the CPU, with any weights.
+struct BuiltModel {
+  std::unique_ptr<methods::Method> method;
+  std::unique_ptr<tasks::Task> task;
+};
+BuiltModel untrained_model(const recipe::Recipe& recipe);
+
 /// A trained model with plain matrices, whatever method trained it.
 struct TrainedTensors {
   recipe::Recipe recipe;
@@ -56,6 +66,11 @@ struct TrainedTensors {
 /// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {},
                                const std::string& weights = "trained");
+TrainedTensors trained_tensors(const CheckpointContents& contents, const std::filesystem::path& folder,
+                               const recipe::LoadOptions& load, const std::string& weights);
+
+/// What a checkpoint made from `original` holds beside its weights, from which nothing can be resumed.
+CheckpointContents weights_only(const CheckpointContents& original, const recipe::Recipe& recipe);
 
 /// The arithmetic mean of the weights of several checkpoints of one model, as a checkpoint of plain matrices from which
 /// nothing can be resumed. Points of the hyperboloid are brought back to it.
@@ -70,6 +85,10 @@ void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assemb
 /// `init.from` with `init.optimizer: keep`: model, optimizer and method are as they were there, at step 0 of this run.
 ///   throws    CheckpointError naming the first tensor that is missing, unknown or of another shape
 void load_initial_states(const std::filesystem::path& run_or_checkpoint, Assembly& assembly);
+
+/// Gives a model of the same recipe what `tensors` hold, as nn::stored_tensors().
+///   throws    CheckpointError naming the first tensor that is missing or of another shape
+void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model);
 
 /// Weights and averages alone, for evaluation.
 void restore_weights(const CheckpointContents& contents, Assembly& assembly);

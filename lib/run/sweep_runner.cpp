@@ -43,7 +43,7 @@ ExitCode exit_code_of(int status) {
 
 std::vector<std::string> command_of(const SweepJob& job, const SweepRunOptions& options) {
   std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe").string(), "train",
-                                      options.recipe};
+                                      job.point.file};
   for (const std::string& override : job.point.overrides) command.push_back(override);
   const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
   if (options.jobs > 1)

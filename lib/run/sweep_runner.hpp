@@ -19,8 +19,7 @@ struct SweepJob {
 std::vector<SweepJob> sweep_jobs(std::vector<recipe::SweepPoint> points);
 
 struct SweepRunOptions {
-  std::string recipe;  ///< as given on the command line: each point trains it with its own overrides
-  int64_t jobs = 1;    ///< processes at a time; they share the cores
+  int64_t jobs = 1;  ///< processes at a time; they share the cores
   bool quiet = false;
   std::filesystem::path logs;  ///< folder for the output of each process
 };

@@ -12,11 +12,11 @@
 #include "core/text.hpp"
 #include "run/metric_words.hpp"
 #include "run/statistics.hpp"
+#include "run/studies.hpp"
 
 namespace sst::run {
 namespace {
 
-constexpr const char* kAbsent = "–";
 using Keys = std::vector<std::string>;
 
 std::optional<double> as_number(const std::string& text) {
@@ -101,13 +101,13 @@ void add_run(TableCell& cell, const RunRecord& run, size_t index, const std::str
     ++cell.not_counted[run.state];
     return;
   }
-  const auto value = run.results.find(metric);
-  if (value == run.results.end())
+  const auto value = result_of(run, metric);
+  if (!value)
     ++cell.not_counted["without " + metric];
-  else if (!std::isfinite(value->second))
+  else if (!std::isfinite(*value))
     ++cell.not_counted["not finite"];
   else
-    cell.values.push_back(value->second * table_scale(metric));
+    cell.values.push_back(*value * table_scale(metric));
 }
 
 void summarize(TableCell& cell, const std::vector<RunRecord>& runs) {
@@ -124,22 +124,25 @@ class Builder {
   Builder(const std::string& title, std::vector<RunRecord> runs, const TableSpec& spec) {
     table_.title = title;
     table_.spec = spec;
-    fallback_metric_ = spec.metric;
+    fallback_metrics_ = spec.metrics;
     std::set<std::string> seen;
     for (auto& run : runs)
       if (run.path.empty() || seen.insert(run.path).second) table_.runs.push_back(std::move(run));
     for (const RunRecord& run : table_.runs)
-      if (fallback_metric_.empty()) fallback_metric_ = metric_of(run, spec);
+      if (fallback_metrics_.empty()) fallback_metrics_ = metrics_of(run, spec);
+    if (fallback_metrics_.empty()) fallback_metrics_ = {""};
   }
 
   Table build() {
     lay_out();
     for (size_t i = 0; i < table_.runs.size(); ++i) {
-      auto& cell = cell_of(table_.runs[i]);
-      if (!cell) cell.emplace();
-      add_run(*cell, table_.runs[i], i, column_of(table_.runs[i]).metric);
+      for (const TableColumn& column : columns_of(table_.runs[i])) {
+        auto& cell = cell_of(table_.runs[i], column);
+        if (!cell) cell.emplace();
+        add_run(*cell, table_.runs[i], i, column.metric);
+      }
     }
-    for_each_cell([&](TableCell& cell) { summarize(cell, table_.runs); });
+    for_each_cell([&](TableCell& cell, const std::string&) { summarize(cell, table_.runs); });
     add_paper();
     for (size_t column = 0; column < table_.columns.size(); ++column) {
       mark_best(column);
@@ -150,15 +153,18 @@ class Builder {
   }
 
  private:
-  TableColumn column_of(const RunRecord& run) const {
-    const std::string metric = metric_of(run, table_.spec);
-    return {values_of(run.keys, table_.spec.columns), metric.empty() ? fallback_metric_ : metric};
+  std::vector<TableColumn> columns_of(const RunRecord& run) const {
+    const auto own = metrics_of(run, table_.spec);
+    std::vector<TableColumn> columns;
+    for (const std::string& metric : own.empty() ? fallback_metrics_ : own)
+      columns.push_back({values_of(run.keys, table_.spec.columns), metric});
+    return columns;
   }
 
   void lay_out() {
     for (const RunRecord& run : table_.runs) {
       table_.rows.push_back(values_of(run.keys, table_.spec.rows));
-      table_.columns.push_back(column_of(run));
+      for (TableColumn& column : columns_of(run)) table_.columns.push_back(std::move(column));
     }
     for (const PaperValue& paper : table_.spec.paper) {
       if (!table_.spec.show_all_of_paper) break;
@@ -166,7 +172,8 @@ class Builder {
       const Keys keys = values_of(paper.keys, table_.spec.columns);
       const auto same_keys = std::find_if(table_.columns.begin(), table_.columns.end(),
                                           [&](const TableColumn& c) { return c.keys == keys; });
-      table_.columns.push_back({keys, same_keys == table_.columns.end() ? fallback_metric_ : same_keys->metric});
+      table_.columns.push_back(
+          {keys, same_keys == table_.columns.end() ? fallback_metrics_.front() : same_keys->metric});
     }
     auto& rows = table_.rows;
     std::sort(rows.begin(), rows.end(), keys_before);
@@ -181,8 +188,7 @@ class Builder {
     return static_cast<size_t>(std::find(table_.rows.begin(), table_.rows.end(), keys) - table_.rows.begin());
   }
 
-  std::optional<TableCell>& cell_of(const RunRecord& run) {
-    const TableColumn column = column_of(run);
+  std::optional<TableCell>& cell_of(const RunRecord& run, const TableColumn& column) {
     const auto at = std::find_if(table_.columns.begin(), table_.columns.end(),
                                  [&](const TableColumn& c) { return same_column(c, column); });
     return table_
@@ -192,15 +198,16 @@ class Builder {
   template <class Visitor>
   void for_each_cell(Visitor visit) {
     for (auto& row : table_.cells)
-      for (auto& cell : row)
-        if (cell) visit(*cell);
+      for (size_t column = 0; column < row.size(); ++column)
+        if (row[column]) visit(*row[column], table_.columns[column].metric);
   }
 
   /// Of several printed values that fit a cell, the one that names most keys.
   void add_paper() {
     for (const PaperValue& paper : table_.spec.paper) {
       bool is_shown = false;
-      for_each_cell([&](TableCell& cell) {
+      for_each_cell([&](TableCell& cell, const std::string& metric) {
+        if (!paper.metric.empty() && paper.metric != metric) return;
         if (cell.runs.empty() || !matches(table_.runs[cell.runs.front()].keys, paper.keys)) return;
         is_shown = true;
         if (!cell.paper || cell.paper->keys.size() < paper.keys.size()) cell.paper = paper;
@@ -215,8 +222,8 @@ class Builder {
         }
       }
     }
-    for_each_cell([](TableCell& cell) {
-      if (cell.paper && cell.mean) cell.difference = *cell.mean - cell.paper->value;
+    for_each_cell([](TableCell& cell, const std::string&) {
+      if (cell.paper && cell.paper->note.empty() && cell.mean) cell.difference = *cell.mean - cell.paper->value;
     });
   }
 
@@ -243,19 +250,17 @@ class Builder {
 
   void compare(size_t column) {
     if (table_.spec.compare_to.empty()) return;
-    const TableCell* reference = nullptr;
     for (auto& row : table_.cells) {
       auto& cell = row[column];
       if (!cell || cell->runs.empty()) continue;
-      if (!matches(table_.runs[cell->runs.front()].keys, table_.spec.compare_to)) continue;
-      cell->is_reference = true;
-      if (reference == nullptr) reference = &*cell;
+      cell->is_reference = matches(table_.runs[cell->runs.front()].keys, table_.spec.compare_to);
     }
-    if (reference == nullptr) return;
-    for (auto& row : table_.cells) {
-      if (!row[column] || row[column]->is_reference) continue;
-      const auto test = welch_test(row[column]->values, reference->values);
-      if (test) row[column]->p = test->p;
+    for (size_t row = 0; row < table_.rows.size(); ++row) {
+      auto& cell = table_.cells[row][column];
+      const TableCell* reference = reference_cell(table_, row, column);
+      if (!cell || cell->is_reference || reference == nullptr) continue;
+      const auto test = welch_test(cell->values, reference->values);
+      if (test) cell->p = test->p;
     }
   }
 
@@ -270,17 +275,58 @@ class Builder {
                                              join({mixed.begin(), mixed.end()}, ", ")));
       }
     }
+    add_means();
+    for (auto& note : study_notes(table_)) table_.notes.push_back(std::move(note));
+    std::vector<std::string> missing;
     for (const RunRecord& run : table_.runs) {
       if (run.state == "finished") continue;
+      if (run.state == "missing" && run.reason.empty() && run.path.empty()) {
+        missing.push_back(fmt::format("{}, seed {}", full_name(run), run.seed));
+        continue;
+      }
       table_.notes.push_back(fmt::format(
           "Not counted: {}, seed {}: {}{}{}{}.", setting_name(table_.spec.rows, values_of(run.keys, table_.spec.rows)),
           run.seed, run.state, run.step > 0 ? fmt::format(" at step {}", with_thousands(run.step)) : "",
           run.reason.empty() ? "" : ", " + run.reason, run.path.empty() ? "" : " (" + run.path + ")"));
     }
+    if (!missing.empty())
+      table_.notes.push_back(
+          fmt::format("Missing, {} of {} runs: {}.", missing.size(), table_.runs.size(), join(missing, "; ")));
+  }
+
+  std::string full_name(const RunRecord& run) const {
+    std::string name = setting_name(table_.spec.rows, values_of(run.keys, table_.spec.rows));
+    const auto columns = values_of(run.keys, table_.spec.columns);
+    return columns.empty() ? name : setting_name(table_.spec.columns, columns) + ", " + name;
+  }
+
+  /// Over several metrics: the mean of a row, and in how many it is at or above the reference, as the paper counts tasks
+  /// won.
+  void add_means() {
+    if (table_.spec.metrics.size() < 2) return;
+    for (size_t row = 0; row < table_.rows.size(); ++row) {
+      int won = 0, both = 0;
+      std::vector<double> means;
+      for (size_t column = 0; column < table_.columns.size(); ++column) {
+        const auto& cell = table_.cells[row][column];
+        if (!cell || !cell->mean) continue;
+        means.push_back(*cell->mean);
+        const TableCell* reference = reference_cell(table_, row, column);
+        if (reference == nullptr || !reference->mean || cell->is_reference) continue;
+        ++both;
+        won += larger_is_better(column) ? *cell->mean >= *reference->mean : *cell->mean <= *reference->mean;
+      }
+      if (means.empty()) continue;
+      std::string note = fmt::format("{}: mean over {} columns {:.2f}",
+                                     setting_name(table_.spec.rows, table_.rows[row]), means.size(), mean(means));
+      if (both > 0)
+        note += fmt::format(", at the reference or better in {} of {} ({:.1f} %)", won, both, 100.0 * won / both);
+      table_.notes.push_back(note + ".");
+    }
   }
 
   Table table_;
-  std::string fallback_metric_;  ///< of a missing run, whose recipe may not be there either
+  std::vector<std::string> fallback_metrics_;  ///< of a missing run, whose recipe may not be there either
 };
 
 }  // namespace
@@ -294,10 +340,20 @@ std::string setting_name(const std::vector<std::string>& names, const std::vecto
   return words.empty() ? "all" : join(words, ", ");
 }
 
-std::string metric_of(const RunRecord& run, const TableSpec& spec) {
-  if (!spec.metric.empty()) return spec.metric;
+std::vector<std::string> metrics_of(const RunRecord& run, const TableSpec& spec) {
+  if (!spec.metrics.empty()) return spec.metrics;
   const auto own = run.keys.find("report.metric");
-  return own == run.keys.end() ? "" : own->second;
+  if (own == run.keys.end() || own->second.empty()) return {};
+  std::vector<std::string> metrics;
+  std::string list = own->second;  // a list in its flow form, or one name
+  std::erase_if(list, [](char c) { return c == '[' || c == ']'; });
+  for (const auto& metric : split(list, ',')) metrics.push_back(trim(metric));
+  return metrics;
+}
+
+std::string metric_of(const RunRecord& run, const TableSpec& spec) {
+  const auto metrics = metrics_of(run, spec);
+  return metrics.empty() ? "" : metrics.front();
 }
 
 Table make_table(const std::string& title, std::vector<RunRecord> runs, const TableSpec& spec) {

@@ -10,18 +10,23 @@
 /// Many runs → the numbers of a printed table.
 namespace sst::run {
 
+/// What stands in a row or column for a key that a run lacks.
+inline constexpr const char* kAbsent = "–";
+
 /// A value the paper prints, in the table's unit: {method.name: sst, method.rank: 2, value: 77.5, sd: 0.7}.
 struct PaperValue {
   std::map<std::string, std::string> keys = {};
   double value = 0;
-  std::optional<double> sd = {};
+  std::optional<double> sd = {}, seeds = {};
+  std::string note = {};    ///< such as "NaN loss"; a value with a note is not compared with ours
+  std::string metric = {};  ///< empty: whatever the cell shows
 };
 
 /// What a recipe's `report` section asks for.
 struct TableSpec {
   std::vector<std::string> rows = {"method.name"};  ///< recipe keys
   std::vector<std::string> columns = {};
-  std::string metric = {};                             ///< "test/f1"; empty: each run's own report.metric
+  std::vector<std::string> metrics = {};               ///< "test/f1"; none: each run's own report.metric
   std::string best = {};                               ///< "max", "min"; empty: by the metric
   std::map<std::string, std::string> compare_to = {};  ///< the reference of Welch's test: {"method.name", "full"}
   std::vector<std::string> formats = {"md", "html", "json"};  ///< also "csv" and "tex"
@@ -72,7 +77,8 @@ Table make_table(const std::string& title, std::vector<RunRecord> runs, const Ta
 /// a row lacks is not said. "all" when nothing is left.
 std::string setting_name(const std::vector<std::string>& names, const std::vector<std::string>& values);
 
-/// The metric of a run under this spec.
+/// The metrics of a run under this spec, and the first of them; "" where there is none.
+std::vector<std::string> metrics_of(const RunRecord& run, const TableSpec& spec);
 std::string metric_of(const RunRecord& run, const TableSpec& spec);
 
 }  // namespace sst::run

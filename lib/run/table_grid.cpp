@@ -16,7 +16,8 @@ std::string fixed(double value, int decimals) { return fmt::format("{:.{}f}", va
 
 /// As printed: 78.1 stays 78.1.
 std::string paper_text(const PaperValue& paper) {
-  return fmt::format("{}", paper.value) + (paper.sd ? fmt::format(" ± {}", *paper.sd) : "");
+  return fmt::format("{}", paper.value) + (paper.sd ? fmt::format(" ± {}", *paper.sd) : "") +
+         (paper.seeds ? fmt::format(" ({})", *paper.seeds) : "") + (paper.note.empty() ? "" : ", " + paper.note);
 }
 
 std::string difference_text(const TableCell& cell, const std::string& metric) {

@@ -7,11 +7,13 @@
 #include <cstdlib>
 
 #include "core/clock.hpp"
+#include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "recipe/load.hpp"
 #include "recipe/report_options.hpp"
+#include "recipe/sweep.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/memory.hpp"
 #include "run/metric_words.hpp"
@@ -295,10 +297,12 @@ std::map<std::string, double> Session::final_results(const CheckpointStore& stor
 nlohmann::json Session::summary(const Trainer& trainer, const std::map<std::string, double>& results) const {
   const auto counts = count_parameters(assembly_);
   const auto& times = trainer.time_split();
+  const MemoryEstimate estimate = estimate_memory(assembly_);
   return {{"results", results},
           {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
           {"memory",
-           {{"estimated_bytes", estimate_memory(assembly_).total()},
+           {{"estimated_bytes", estimate.total()},
+            {"state_bytes", estimate.parameters + estimate.gradients + estimate.optimizer_states},
             {"measured_bytes", meter_->peak_bytes()},
             {"resident_bytes", peak_resident_bytes()}}},
           {"seconds", trainer.state().elapsed_s + times.evaluation + times.saving},
@@ -320,14 +324,29 @@ TableSpec table_spec(const recipe::Recipe& recipe) {
   TableSpec spec;
   if (!plan.rows.empty()) spec.rows = plan.rows;
   spec.columns = plan.columns;
-  spec.metric = plan.metric.value_or("test/" + tasks::registry().at(recipe.value<std::string>("task")).metrics.front());
+  spec.metrics = plan.metrics;
+  if (plan.metrics.empty() && !recipe::is_collection(recipe))  // the runs of a list have their own
+    spec.metrics = {"test/" + tasks::registry().at(recipe.value<std::string>("task")).metrics.front()};
   spec.best = plan.best.value_or("");
   spec.compare_to = plan.compare_to;
   spec.formats = plan.formats;
   spec.paper_table = plan.paper_table.value_or("");
   for (const auto& value : plan.paper_values)
-    spec.paper.push_back({.keys = value.setting, .value = value.value, .sd = value.sd});
+    spec.paper.push_back({.keys = value.setting,
+                          .value = value.value,
+                          .sd = value.sd,
+                          .seeds = value.seeds,
+                          .note = value.note,
+                          .metric = value.metric});
   return spec;
+}
+
+TableSpec table_spec_of(const std::filesystem::path& run_dir) {
+  recipe::Diagnostics diagnostics;
+  const auto path = run_dir / "recipe.yaml";
+  const auto recipe = recipe::load_text(read_file(path), path.string(), {}, recipe_schema(), diagnostics);
+  diagnostics.throw_if_errors();
+  return table_spec(recipe);
 }
 
 std::filesystem::path runs_folder(const recipe::Recipe& recipe) {

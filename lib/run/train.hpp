@@ -44,5 +44,7 @@ std::filesystem::path runs_folder(const recipe::Recipe& recipe);
 
 /// The recipe's `report` section as the tables take it.
 TableSpec table_spec(const recipe::Recipe& recipe);
+/// That of the recipe in a run directory. Throws recipe::RecipeError.
+TableSpec table_spec_of(const std::filesystem::path& run_dir);
 
 }  // namespace sst::run

@@ -75,8 +75,9 @@ Trainer::End Trainer::run() {
 }
 
 bool Trainer::take_step() {
-  last_ = gradient_step(parts_.assembly, state_.step, state_.data_step(),
-                        is_due(parts_.assembly.logging.per_layer, since_layers_.seconds(), state_.step + 1));
+  const bool measures_layers = is_due(parts_.assembly.logging.per_layer, since_layers_.seconds(), state_.step + 1);
+  last_ = gradient_step(parts_.assembly, state_.step, state_.data_step(), measures_layers);
+  if (measures_layers) weights_before_ = map_weights(parts_.assembly.task->model());
   items_since_report_ += last_.items;
   const std::string spike = last_.problem.empty() ? find_spike() : "";
   const std::string problem = fmt::format("{} at step {}", last_.problem + spike, state_.step + 1);  // one is empty
@@ -194,7 +195,9 @@ void Trainer::report_training() {
 }
 
 void Trainer::report_layers() {
-  parts_.journal.layers(state_.step, layer_fields(parts_.assembly.task->model(), last_.gradient_norms));
+  parts_.journal.layers(state_.step,
+                        layer_fields(parts_.assembly.task->model(), last_.gradient_norms, weights_before_));
+  weights_before_.clear();
   since_layers_.restart();
 }
 

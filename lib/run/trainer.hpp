@@ -74,7 +74,8 @@ class Trainer {
   std::optional<int64_t> saved_step_;
   double capture_s_ = 0;  ///< the last copy of everything
   StepResult last_;
-  BackgroundWriter writer_;  ///< of checkpoints: touch the store only when it is idle
+  std::map<std::string, torch::Tensor> weights_before_;  ///< of a step whose layers are measured
+  BackgroundWriter writer_;                              ///< of checkpoints: touch the store only when it is idle
   Stopwatch since_report_, since_layers_, since_weights_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
   double items_since_report_ = 0;  ///< target tokens, nodes, …

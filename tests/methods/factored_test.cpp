@@ -210,4 +210,20 @@ TEST_CASE("T5: on a noisy network the low-rank rules learn, and bear larger rate
   CHECK(tangent_high < factors_high);
 }
 
+TEST_CASE("each target can have a rank of its own", "[methods]") {
+  LowRankWeightOptions options = weight_options(1);
+  options.targets = {"*.fc1", "*"};
+  options.ranks = {3, 2};
+  options.factors = "ba";
+  Factored method(options, MethodContext{});
+  auto spec = spec_of(4, 6);
+  for (const auto& [name, rank] : {std::pair{"blocks.0.fc1", 3}, {"blocks.0.fc2", 2}}) {
+    spec.name = name;
+    CHECK(method.rank_of(spec) == rank);
+    CHECK(method.make_linear(spec)->named_parameters()["factor_a"].size(0) == rank);
+  }
+  options.ranks = {3};
+  CHECK_THROWS_WITH(Factored(options, MethodContext{}), "'method.ranks' has 1 entries, but 'method.targets' has 2");
+}
+
 }  // namespace sst::methods

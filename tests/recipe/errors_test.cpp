@@ -270,7 +270,7 @@ const std::vector<Case>& cases() {
        "      |                 ^^^^^^\n"
        "   hint: name one of its keys: method.name\n"},
       {"sweep: {exclude: [{method.name: full}]}\n",
-       "r.yaml:4:1: error: the sweep has neither 'axes', 'tied' nor 'seeds' [E-sweep]\n"
+       "r.yaml:4:1: error: the sweep has neither 'axes', 'tied', 'seeds' nor 'recipes' [E-sweep]\n"
        "    4 | sweep: {exclude: [{method.name: full}]}\n"
        "      | ^^^^^\n"},
       {"report: {metric: f1}\n",

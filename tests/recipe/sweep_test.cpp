@@ -152,7 +152,7 @@ TEST_CASE("the report's plan holds settings that a run's recipe matches", "[reci
   CHECK(diagnostics.empty());
   CHECK(plan.rows == std::vector<std::string>{"method.name", "method.rank"});
   CHECK(plan.columns == std::vector<std::string>{"model.hidden_size"});
-  CHECK(plan.metric == "test/f1");
+  CHECK(plan.metrics == std::vector<std::string>{"test/f1"});
   CHECK(plan.best == "max");
   CHECK(plan.formats == std::vector<std::string>{"md", "tex"});
   CHECK(plan.paper_table == "SST, Table 5");
@@ -163,6 +163,60 @@ TEST_CASE("the report's plan holds settings that a run's recipe matches", "[reci
   CHECK(matches(plan.paper_values[0].setting, recipe));
   CHECK_FALSE(matches(plan.paper_values[1].setting, recipe));
   CHECK(matches(plan.compare_to, good("")));
+}
+
+TEST_CASE("a list of recipes is the points of their sweeps, each once, trained under their own files", "[recipe]") {
+  const Folder folder;
+  folder.write("a.yaml", kHead + std::string("method: {name: lora, rank: 1}\nsweep: {axes: {method.rank: [1, 2]}}\n"));
+  folder.write("b.yaml", kHead + std::string("method: {name: lora, rank: 2}\n"));  // no sweep: one point, a's second
+  folder.write("c.yaml", kHead + std::string("method: {name: lora, rank: 3}\n"));
+  const auto path =
+      folder.write("list.yaml", "recipe_version: 1\nname: list\nsweep: {recipes: [a.yaml, b.yaml, c.yaml]}\n");
+  Diagnostics diagnostics;
+  const Recipe list = load(path, {}, schema(), diagnostics);
+  CHECK(is_collection(list));
+  CHECK(diagnostics.render(false).empty());
+  const auto points = expand(path, {.overrides = {"seed=7"}}, schema(), diagnostics);
+  CHECK(diagnostics.render(false).empty());
+  REQUIRE(points.size() == 3);
+  std::vector<std::string> ranks;
+  for (const auto& point : points) {
+    ranks.push_back(point.recipe.text("method.rank") + " of " + std::filesystem::path(point.file).filename().string());
+    CHECK(point.recipe.text("seed") == "7");
+    CHECK(point.overrides.back() == "seed=7");
+  }
+  CHECK(ranks == std::vector<std::string>{"1 of a.yaml", "2 of a.yaml", "3 of c.yaml"});
+}
+
+TEST_CASE("a list of recipes says nothing else to train and lists no list", "[recipe]") {
+  const Folder folder;
+  const auto list = folder.write("list.yaml", "recipe_version: 1\nname: list\nsweep: {recipes: [list.yaml]}\n");
+  Diagnostics of_points;
+  expand(list, {}, schema(), of_points);
+  CHECK_THAT(of_points.render(false), ContainsSubstring("'list.yaml' lists recipes itself [E-sweep]"));
+  const auto both = folder.write(
+      "both.yaml", "recipe_version: 1\nname: both\nseed: 3\nsweep: {recipes: [list.yaml], seeds: [1, 2]}\n");
+  Diagnostics diagnostics;
+  load(both, {}, schema(), diagnostics);
+  CHECK_THAT(diagnostics.render(false),
+             ContainsSubstring("both.yaml:3:7: error: 'seed' stands beside 'sweep.recipes'"));
+  CHECK_THAT(diagnostics.render(false), ContainsSubstring("'sweep.seeds' stands beside 'sweep.recipes'"));
+}
+
+TEST_CASE("a printed value has its metric, seeds and note", "[recipe]") {
+  const Folder folder;
+  const auto path = folder.write(
+      "r.yaml", kHead + std::string("method: {name: full}\nreport:\n  metric: [test/f1, zero_shot/boolq]\n  paper:\n"
+                                    "    values: [{method.name: full, metric: zero_shot/boolq, value: 59.5, sd: 0.5, "
+                                    "seeds: 3, note: NaN}]\n"));
+  Diagnostics diagnostics;
+  const auto plan = read_report(load(path, {}, schema(), diagnostics), schema(), diagnostics);
+  CHECK(diagnostics.render(false).empty());
+  CHECK(plan.metrics == std::vector<std::string>{"test/f1", "zero_shot/boolq"});
+  REQUIRE(plan.paper_values.size() == 1);
+  CHECK(plan.paper_values[0].metric == "zero_shot/boolq");
+  CHECK(plan.paper_values[0].seeds == 3);
+  CHECK(plan.paper_values[0].note == "NaN");
 }
 
 }  // namespace sst::recipe_test

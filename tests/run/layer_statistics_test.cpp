@@ -50,7 +50,12 @@ TEST_CASE("a layer's line has the norms and the spectrum of the matrix that it a
   for (const auto& [name, tensor] : nn::trainable_tensors(model))
     parameters.push_back({.name = name, .tensor = tensor});
   const auto gradients = gradient_norms(parameters);
+  const auto before = map_weights(model);
+  model.map->set_dense_weight(torch::tensor({{3.0, 0.0}, {0.3, 4.4}}, torch::kFloat64));
+  CHECK(number(layer_fields(model, gradients, before), "layer/map/update_norm") == Approx(0.5));
+  model.map->set_dense_weight(before.at("map"));
   const auto fields = layer_fields(model, gradients);
+  CHECK_FALSE(value_of(fields, "layer/map/update_norm"));
 
   CHECK(number(fields, "layer/map/weight_norm") == Approx(5));
   CHECK(number(fields, "layer/map/sigma_max") == Approx(4));
@@ -66,6 +71,10 @@ TEST_CASE("a layer's line has the norms and the spectrum of the matrix that it a
   CHECK(number(fields, "layer/scale/weight_norm") == Approx(2));
   CHECK_FALSE(value_of(fields, "layer/scale/grad_norm"));  // nothing depended on it
 
+  const auto spectrum = std::get<std::vector<double>>(value_of(fields, "layer/map/spectrum").value());
+  CHECK(spectrum.at(0) == Approx(4));
+  CHECK(spectrum.at(1) == Approx(3));
+  CHECK(spaced({9, 8, 7, 6, 5}, 3) == std::vector<double>{9, 7, 5});
   const auto held = value_of(fields, "layer/map/sigma");
   REQUIRE(held.has_value() == spectral);
   if (spectral) CHECK(std::get<std::vector<double>>(*held)[0] == Approx(4));

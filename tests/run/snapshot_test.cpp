@@ -12,11 +12,10 @@ namespace {
 
 Assembly small_language_model(const std::filesystem::path& tokens, recipe::Recipe& recipe) {
   recipe::Diagnostics diagnostics;
-  recipe = recipe::load(
-      std::string(SST_SOURCE_DIR) + "/recipes/smoke/lm_full.yaml",
-      {.overrides = {"data.format=tokens", "data.train=" + tokens.string(), "data.valid=" + tokens.string(),
-                     "tokenizer.type=bytes"}},
-      recipe_schema(), diagnostics);
+  recipe = recipe::load(std::string(SST_SOURCE_DIR) + "/recipes/smoke/lm_full.yaml",
+                        {.overrides = {"data.format=tokens", "data.train=" + tokens.string(),
+                                       "data.valid=" + tokens.string(), "tokenizer.type=bytes"}},
+                        recipe_schema(), diagnostics);
   diagnostics.throw_if_errors();
   return assemble(recipe);
 }

@@ -49,7 +49,7 @@ TEST_CASE("a run that is not counted is explained under the table", "[run]") {
   const auto notes = footnotes(make_table("cora", made_runs(), made_spec()));
   const auto has = [&](const std::string& note) { return std::find(notes.begin(), notes.end(), note) != notes.end(); };
   CHECK(has("Not counted: lora, rank 10, seed 2: diverged at step 1,234, loss is nan (runs/lora10-s2)."));
-  CHECK(has("Not counted: sst, rank 2, seed 3: missing."));
+  CHECK(has("Missing, 1 of 11 runs: sst, rank 2, seed 3."));
   CHECK(has("Paper: SST, Table 5; difference = ours − paper."));
   CHECK(has("p: two-sided Welch t-test over seeds against method.name=full."));
   CHECK(has("Made by 0.1.0 (abcdef0)."));
@@ -69,7 +69,7 @@ TEST_CASE("of a loss the smallest is best, unless the recipe says otherwise", "[
   std::vector<RunRecord> runs = {made_run("full", "", 1, 0.8), made_run("sst", "2", 1, 0.8)};
   runs[0].results["test/loss"] = 0.4;
   TableSpec spec = made_spec();
-  spec.metric = "test/loss";
+  spec.metrics = {"test/loss"};
   CHECK(make_table("t", runs, spec).cells[0][0]->is_best);
   spec.best = "max";
   CHECK(make_table("t", runs, spec).cells[1][0]->is_best);
@@ -179,4 +179,46 @@ TEST_CASE("costs go below the results where the terminal is narrow", "[run]") {
   CHECK_THAT(sst::split(narrow, '\n')[0], !ContainsSubstring("trainable"));
   CHECK_THAT(narrow, ContainsSubstring("trainable"));
   CHECK_THAT(narrow, ContainsSubstring("Best of a column *, runner-up +."));
+}
+
+TEST_CASE("a table of several metrics has a column for each, and says means and how often the reference is reached",
+          "[run]") {
+  std::vector<RunRecord> runs;
+  for (const char* model : {"small", "large"})
+    for (const char* method : {"full", "sst"}) {
+      RunRecord run = made_run(method, "", 1, 0.5);
+      run.path += model;
+      run.keys["model.preset"] = model;
+      const bool is_full = run.keys["method.name"] == "full";
+      run.results = {{"zero_shot/boolq", is_full ? 0.6 : 0.7}, {"zero_shot/cb", is_full ? 0.5 : 0.4}};
+      runs.push_back(std::move(run));
+    }
+  TableSpec spec;
+  spec.rows = {"model.preset", "method.name"};
+  spec.metrics = {"zero_shot/boolq", "zero_shot/cb"};
+  spec.compare_to = {{"method.name", "full"}};
+  spec.paper = {{.keys = {{"model.preset", "small"}, {"method.name", "sst"}}, .value = 62, .metric = "zero_shot/boolq"},
+                {.keys = {{"model.preset", "large"}, {"method.name", "sst"}}, .value = 0, .note = "NaN loss"}};
+  const Table table = make_table("t", runs, spec);
+  REQUIRE(table.columns.size() == 2);
+  REQUIRE(table.rows.size() == 4);  // large full, large sst, small full, small sst
+  CHECK(*table.cells[3][0]->difference == Approx(8));
+  CHECK_FALSE(table.cells[3][1]->paper.has_value());
+  CHECK_FALSE(table.cells[1][0]->difference.has_value());  // a value with a note is not compared with
+  CHECK_THAT(markdown_table(result_grid(table, false)), ContainsSubstring("0, NaN loss"));
+  const auto notes = footnotes(table);
+  CHECK(std::find(notes.begin(), notes.end(),
+                  "small, name sst: mean over 2 columns 55.00, at the reference or better in 1 of 2 (50.0 %).") !=
+        notes.end());
+}
+
+TEST_CASE("hours and memory are results of a run that a table can show", "[run]") {
+  RunRecord run = made_run("sst", "2", 1, 0.8);
+  run.time_split = {{"compute", 3600}, {"svd", 1800}, {"evaluation", 99}};
+  run.state_bytes = 5.0 * (1 << 20);
+  CHECK(result_of(run, "run/hours") == 1.5);
+  CHECK(result_of(run, "run/svd_hours") == 0.5);
+  CHECK(result_of(run, "run/state_mib") == 5);
+  CHECK(result_of(run, "test/f1") == 0.8);
+  CHECK_FALSE(result_of(run, "run/nothing").has_value());
 }
