@@ -58,6 +58,7 @@ svg.spread { display: block; width: 180px; height: 30px; margin-left: auto; over
 .swatch { display: inline-block; width: .7em; height: .7em; border-radius: 3px; margin-right: .5em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 1rem; }
 .charts.three { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
+.charts > .card:only-child { max-width: 34rem; }
 figure { margin: 0; min-width: 0; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 0 1rem; align-items: start; }
 svg.chart { display: block; width: 100%; height: auto; color: var(--soft); font-family: inherit; }
