@@ -209,17 +209,17 @@ Assembly assemble(const recipe::Recipe& recipe) {
   return assembly;
 }
 
-tasks::Metrics evaluate(Assembly& assembly, const std::string& split) {
+tasks::Evaluated evaluate(Assembly& assembly, const std::string& split, const tasks::BetweenBatches& between) {
   auto& task = *assembly.task;
   task.model().eval();
-  auto metrics = task.evaluate(split, evaluation_pass(assembly));
+  auto result = task.evaluate(split, evaluation_pass(assembly), between);
   for (const std::string& average : assembly.averages.names()) {
     const nn::Substitution averaged(
         task.model(), averaged_tensors(assembly.averages.state_dict(), average, task.lorentz_parameters()));
-    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly)))
-      metrics[average + "/" + name] = value;
+    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly), between).metrics)
+      result.metrics[average + "/" + name] = value;
   }
-  return metrics;
+  return result;
 }
 
 }  // namespace sst::run

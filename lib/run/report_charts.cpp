@@ -28,10 +28,8 @@ AxisWords words(const std::string& name) {
   if (name == "valid/loss") return {"Validation loss", "validation loss (nat)"};
   if (name == "optim/lr") return {"Learning rate", "learning rate"};
   if (name == "optim/grad_norm") return {"Gradient norm", "gradient norm"};
-  const std::string leaf(metric_leaf(name));
-  const std::string unit = table_unit(name);
-  const std::string text = "validation " + leaf + (unit.empty() ? "" : " (" + unit + ")");
-  return {"Validation " + leaf, text};
+  const std::string what = metric_words(name), unit = table_unit(name);
+  return {"Validation " + what, "validation " + what + (unit.empty() ? "" : " (" + unit + ")")};
 }
 
 Curve scaled(Curve curve, const std::string& name) {
@@ -39,7 +37,15 @@ Curve scaled(Curve curve, const std::string& name) {
   return curve;
 }
 
-std::string valid_name(const std::string& metric) { return "valid/" + std::string(metric_leaf(metric)); }
+/// The curves beside the loss: of what the table shows, and of the scores of translated text where there are any.
+std::vector<std::string> valid_names(const std::string& metric) {
+  std::vector<std::string> names;
+  for (const std::string_view leaf : {metric_leaf(metric), std::string_view("bleu"), std::string_view("chrf")})
+    if (const std::string name = "valid/" + std::string(leaf);
+        !leaf.empty() && leaf != "loss" && std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(name);
+  return names;
+}
 
 Chart chart_of(const std::string& id, const std::string& name) {
   Chart chart;
@@ -134,8 +140,8 @@ std::vector<Figure> run_figures(const RunRecord& run, const std::string& metric)
   loss.lines = {line("train/loss", 0, "training"), line("valid/loss", 1, "validation")};
   loss.legend = true;
   add(std::move(loss));
-  std::vector<std::string> names = {"optim/lr", "optim/grad_norm"};
-  if (!metric.empty() && metric_leaf(metric) != "loss") names.insert(names.begin(), valid_name(metric));
+  std::vector<std::string> names = valid_names(metric);
+  names.insert(names.end(), {"optim/lr", "optim/grad_norm"});
   for (const auto& name : names) {
     Chart chart = chart_of(fmt::format("chart{}", figure.charts.size()), name);
     chart.lines = {line(name, starts_with(name, "valid/") ? 1 : 2, "")};
@@ -160,7 +166,7 @@ std::vector<Figure> table_figures(const Table& table) {
       if (table.cells[row][column] && !table.cells[row][column]->runs.empty())
         figure.legend.emplace_back(row_name(table, row), static_cast<int>(row) % kPaletteSize);
     std::vector<std::string> names = {"train/loss", "valid/loss"};
-    if (!metric.empty() && metric_leaf(metric) != "loss") names.push_back(valid_name(metric));
+    for (const auto& name : valid_names(metric)) names.push_back(name);
     for (const auto& name : names) {
       Chart chart = chart_of(fmt::format("chart{}-{}", column, figure.charts.size()), name);
       for (size_t row = 0; row < table.rows.size(); ++row)

@@ -31,6 +31,7 @@ nlohmann::json TrainState::to_json() const {
   return {{"step", step},
           {"elapsed_s", elapsed_s},
           {"skipped_steps", skipped_steps},
+          {"evaluation_due", evaluation_due},
           {"spikes",
            {{"watch", spike_watch.to_json()},
             {"all", spikes},
@@ -46,6 +47,7 @@ TrainState TrainState::from_json(const nlohmann::json& json) {
   json.at("step").get_to(state.step);
   json.at("elapsed_s").get_to(state.elapsed_s);
   json.at("skipped_steps").get_to(state.skipped_steps);
+  state.evaluation_due = json.value("evaluation_due", false);
   if (!json.contains("spikes")) return state;  // written before there was on_spike
   const auto& spikes = json.at("spikes");
   state.spike_watch.from_json(spikes.at("watch"));

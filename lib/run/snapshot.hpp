@@ -13,9 +13,10 @@ namespace sst::run {
 
 /// Where training stands, beside the tensors.
 struct TrainState {
-  int64_t step = 0;           ///< optimizer steps done
-  double elapsed_s = 0;       ///< training time over all attempts
-  int64_t skipped_steps = 0;  ///< in a row, for a non-finite loss or gradient
+  int64_t step = 0;             ///< optimizer steps done
+  double elapsed_s = 0;         ///< training time over all attempts
+  int64_t skipped_steps = 0;    ///< in a row, for a non-finite loss or gradient
+  bool evaluation_due = false;  ///< after this step; a stop has cut it short
 
   SpikeWatch spike_watch;
   int64_t spikes = 0;              ///< steps that train.on_spike left out or went back from

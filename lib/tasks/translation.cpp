@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
-#include "core/log.hpp"
 #include "core/text.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "text/line_reader.hpp"
@@ -22,6 +22,7 @@ using data::TranslationSplit;
 
 constexpr int64_t kDecodedTokens = 4096;  ///< padded source tokens that are decoded at a time
 constexpr double kLargestNats = 100;      ///< per token, so that a perplexity stays a number
+constexpr std::array<const char*, 2> kTextMetrics = {"bleu", "chrf"};
 
 TranslationSplit split_named(const std::string& name) {
   return name == "train"   ? TranslationSplit::kTrain
@@ -169,7 +170,7 @@ std::string Translation::source_word(const std::string& line, const std::vector<
   return std::string(words.at(place));
 }
 
-Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
   const torch::NoGradGuard no_grad;
   const auto& pairs = corpus(split);
   std::vector<int64_t> order;
@@ -183,56 +184,58 @@ Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
   double nll = 0, correct = 0, count = 0;
   size_t first = 0;
   for (const size_t end : data::cut_batches(lengths, {.size = kDecodedTokens})) {
+    between();
     const auto loss = model_->loss(batch(pairs, std::span(order).subspan(first, end - first)), {}, pass);
     nll += loss.nll.item<double>();
     correct += loss.correct.item<double>();
     count += loss.count;
     first = end;
   }
-  Metrics metrics = {{"loss", nll / count},
-                     {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
-                     {"accuracy", correct / count}};
-  if (decodes(split)) add_text_metrics(split, pass, metrics);
-  return metrics;
+  Evaluated result{.metrics = {{"loss", nll / count},
+                               {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
+                               {"accuracy", correct / count}}};
+  if (decodes(split)) add_translations(split, pass, between, result);
+  return result;
 }
 
 bool Translation::decodes(const std::string& split) const {
   const auto& wanted = recipe_.metrics;
-  const auto is_wanted = [&](const char* name) {
-    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-  };
-  return split == "test" || wanted.empty() || is_wanted("bleu") || is_wanted("chrf");
+  return split == "test" || wanted.empty() ||
+         std::find_first_of(wanted.begin(), wanted.end(), kTextMetrics.begin(), kTextMetrics.end()) != wanted.end();
 }
 
-void Translation::add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics) {
-  const auto files = data::parallel_files(recipe_.data, split_named(split), recipe_.data_root);
-  std::vector<std::string> sources, references;
-  text::ParallelReader reader(files);
+void Translation::add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
+                                   Evaluated& result) {
+  std::vector<std::string> sources, references, hypotheses;
+  text::ParallelReader reader(data::parallel_files(recipe_.data, split_named(split), recipe_.data_root));
   for (text::SentencePair pair; reader.next(pair);) {
     sources.push_back(pair.source);
     const std::string reference = recipe_.data.lowercase ? text::to_lower(pair.target) : pair.target;
     references.push_back(recipe_.tokenizer.type == "whitespace" ? text::without_joiners(reference) : reference);
   }
-  std::vector<std::string> translations;
-  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass))
-    translations.push_back(std::move(best.front().text));
-  for (const char* name : {"bleu", "chrf"}) {
-    const auto metric = metrics::translation_metrics().at(name)(recipe_.scoring);
-    const std::vector<std::vector<std::string>> only = {references};
-    metrics[name] = metrics::corpus_score(*metric, translations, only);
-    log::info("{} {} {:.2f} {}", split, metric->name(), metrics[name], metric->signature(1));
-  }
-  const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), sources.size());
-  for (size_t i = 0; i < shown; ++i) {
-    const size_t line = i * sources.size() / shown;
-    log::info("{} {}: {}\n  reference  {}\n  translated {}", split, line + 1, sources[line], references[line],
-              translations[line]);
-  }
+  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass, between))
+    hypotheses.push_back(std::move(best.front().text));
+  const std::vector<std::vector<std::string>> only = {references};
+  for (const char* name : kTextMetrics)
+    result.metrics[name] =
+        metrics::corpus_score(*metrics::translation_metrics().at(name)(recipe_.scoring), hypotheses, only);
+  for (size_t i = 0; i < sources.size(); ++i)
+    result.translations.push_back({std::move(sources[i]), std::move(references[i]), std::move(hypotheses[i])});
+  const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), result.translations.size());
+  for (size_t i = 0; i < shown; ++i) result.samples.push_back(i * result.translations.size() / shown);
+}
+
+std::map<std::string, std::string> Translation::signatures() const {
+  std::map<std::string, std::string> signatures;
+  for (const char* name : kTextMetrics)
+    signatures[name] = metrics::translation_metrics().at(name)(recipe_.scoring)->signature(/*references=*/1);
+  return signatures;
 }
 
 std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const std::string> lines,
                                                                 const models::BeamOptions& options,
-                                                                int64_t batch_tokens, const nn::Pass& pass) {
+                                                                int64_t batch_tokens, const nn::Pass& pass,
+                                                                const BetweenBatches& between) {
   const auto& source_words = *tokenizers_.source;
   const auto& target_words = *tokenizers_.target;
   std::vector<std::vector<int64_t>> sources;
@@ -246,7 +249,7 @@ std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const 
   }
   models::BeamOptions how = options;
   if (target_words.unknown()) how.repeatable_words = {*target_words.unknown()};
-  const auto found = models::translate(*model_, sources, how, batch_tokens, pass);
+  const auto found = models::translate(*model_, sources, how, batch_tokens, pass, between);
   std::vector<std::vector<TranslatedText>> texts(lines.size());
   for (size_t i = 0; i < lines.size(); ++i)
     for (const auto& hypothesis : found[i]) {
@@ -290,6 +293,7 @@ std::vector<std::pair<std::string, std::string>> Translation::facts() const {
   lines.emplace_back(
       "step", fmt::format("{} of {} micro-batches of at most {} {}", step.micro_batches(), with_thousands(all.batches),
                           with_thousands(step.limit().size), step.max_tokens ? "tokens" : "pairs"));
+  for (const auto& [name, signature] : signatures()) lines.emplace_back(name, signature);
   if (step.label_smoothing > 0) lines.emplace_back("smoothing", fmt::format("{}", step.label_smoothing));
   return lines;
 }

@@ -40,12 +40,15 @@ class Translation final : public Task {
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   /// "loss" in nats per target token, without smoothing, "ppl_token", "accuracy" of the next token given the right ones
   /// before it; "bleu" and "chrf" of the decoded text, from 0 to 100, where eval.metrics names them and for the test split.
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  /// Of the valid split eval.max_batches may leave a first part.
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
 
   /// The best translations of each line, best first.
-  std::vector<std::vector<TranslatedText>> translate(std::span<const std::string> lines,
-                                                     const models::BeamOptions& options, int64_t batch_tokens,
-                                                     const nn::Pass& pass);
+  std::vector<std::vector<TranslatedText>> translate(
+      std::span<const std::string> lines, const models::BeamOptions& options, int64_t batch_tokens,
+      const nn::Pass& pass, const BetweenBatches& between = [] {});
+
+  std::map<std::string, std::string> signatures() const override;
 
   std::map<std::string, std::filesystem::path> tokenizer_files() const override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
@@ -64,7 +67,8 @@ class Translation final : public Task {
   models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,
                                  std::optional<int64_t> sampled_in_epoch = {}) const;
   std::string source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const;
-  void add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics);
+  void add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
+                        Evaluated& result);
 
   TranslationRecipe recipe_;
   SentenceTokenizers tokenizers_;
