@@ -22,6 +22,7 @@ void write_evaluation(const std::filesystem::path& run_dir, const Evaluation& ev
   write_file_atomically(folder / (evaluation.split + ".hyp.txt"), hypotheses);
   const nlohmann::ordered_json scores = {{"step", evaluation.step},
                                          {"split", evaluation.split},
+                                         {"examples", evaluation.examples},
                                          {"metrics", evaluation.metrics},
                                          {"signatures", evaluation.signatures}};
   write_file_atomically(folder / (evaluation.split + ".scores.json"), scores.dump(2) + "\n");

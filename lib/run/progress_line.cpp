@@ -109,6 +109,7 @@ MetricFields journal_fields(const Evaluation& evaluation) {
   MetricFields fields;
   for (const auto& [name, value] : ordered(evaluation.metrics))
     fields.emplace_back(evaluation.split + "/" + name, value);
+  if (evaluation.examples > 0) fields.emplace_back(evaluation.split + "/examples", evaluation.examples);
   for (const auto& [name, signature] : evaluation.signatures)
     if (evaluation.metrics.count(name) > 0)
       fields.emplace_back(evaluation.split + "/" + name + "_signature", signature);

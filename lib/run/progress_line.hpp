@@ -35,6 +35,7 @@ struct Evaluation {
   int64_t step = 0;
   std::string split = "valid";
   std::map<std::string, double> metrics = {};          ///< "loss", "f1", …
+  int64_t examples = 0;                                ///< that were looked at; 0: not told
   std::map<std::string, std::string> signatures = {};  ///< what makes "bleu" comparable
   std::string best_metric = {};  ///< "valid/f1" or "f1"; empty where nothing is selected by this evaluation
   double best = 0;               ///< the best value so far, this one included

@@ -182,7 +182,10 @@ TrainOutcome Session::run_locked() {
                        .quiet = flags_.quiet,
                        .total_steps = assembly_.total_steps});
     StopSignals signals(flags_.max_time_s);
-    const auto stop_requested = [&] { return signals.stop_requested() || folder.take_stop_request(); };
+    const auto stop_requested = [&] {
+      lock.heartbeat();  // here, since an evaluation may take longer than a lock lives
+      return signals.stop_requested() || folder.take_stop_request();
+    };
     Trainer trainer({.assembly = assembly_,
                      .recipe = recipe_,
                      .run_dir = run_dir_,
@@ -192,11 +195,7 @@ TrainOutcome Session::run_locked() {
                      .best = best,
                      .stop_requested = stop_requested,
                      .save_requested = [&] { return folder.take_save_request(); },
-                     .each_step =
-                         [&](double stop_cost_s) {
-                           lock.heartbeat();
-                           signals.set_stop_cost_s(stop_cost_s);
-                         }},
+                     .each_step = [&](double stop_cost_s) { signals.set_stop_cost_s(stop_cost_s); }},
                     state);
     bool is_stopped = trainer.run() == Trainer::End::kStopped;
     progress.finish();
@@ -307,7 +306,11 @@ bool Session::add_final_results(const CheckpointStore& store, const std::functio
     for (const std::string& split : splits) {
       const auto result = evaluate(assembly_, split, between);
       write_evaluation(run_dir_,
-                       {.step = contents.step, .split = split, .metrics = result.metrics, .signatures = signatures},
+                       {.step = contents.step,
+                        .split = split,
+                        .metrics = result.metrics,
+                        .examples = result.examples,
+                        .signatures = signatures},
                        result);
       for (const auto& [name, value] : result.metrics) {
         outcome.results[split + "/" + name] = value;

@@ -217,7 +217,11 @@ void Trainer::evaluate() {
     const Stopwatch watch;
     try {
       tasks::Evaluated result = run::evaluate(parts_.assembly, split, between);
-      Evaluation evaluation{.step = state_.step, .split = split, .metrics = result.metrics, .signatures = signatures};
+      Evaluation evaluation{.step = state_.step,
+                            .split = split,
+                            .metrics = result.metrics,
+                            .examples = result.examples,
+                            .signatures = signatures};
       evaluation.seconds = watch.seconds();
       done.emplace_back(std::move(evaluation), std::move(result));
       times_.evaluation += watch.seconds();

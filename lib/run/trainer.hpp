@@ -36,7 +36,7 @@ class Trainer {
     BestTracker& best;
     std::function<bool()> stop_requested;  ///< asked after every step and every batch of an evaluation
     std::function<bool()> save_requested;  ///< asked after every step
-    /// A sign of life after every step, with the seconds that stopping would take: a step and a save, as measured.
+    /// After every step the seconds that stopping would take: a step and a save, as measured.
     std::function<void(double stop_cost_s)> each_step;
   };
   enum class End { kFinished, kStopped };

@@ -27,6 +27,7 @@ struct Translated {
 /// What an evaluation of a split found.
 struct Evaluated {
   Metrics metrics;
+  int64_t examples = 0;                       ///< that were looked at; 0: all of the split
   std::vector<Translated> translations = {};  ///< of all its sentences in order, where text was decoded
   std::vector<size_t> samples = {};           ///< those of them that are to be shown
 };
