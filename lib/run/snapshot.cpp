@@ -138,7 +138,8 @@ TrainedTensors trained_tensors_of(const CheckpointContents& contents, const std:
   if (weights != "trained")
     return {.recipe = std::move(recipe),
             .step = contents.step,
-            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
+            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters()),
+            .tokenizer = contents.tokenizer};
   const auto seed =
       static_cast<uint64_t>(recipe.read<RunOptions>("").seed);  // some maps hold only the seed of a matrix
   const auto method = methods::registry()
@@ -147,7 +148,8 @@ TrainedTensors trained_tensors_of(const CheckpointContents& contents, const std:
   task->build({.linear = [&](const nn::LinearSpec& spec) { return method->make_linear(spec); },
                .tensors = recipe.read<Precision>("precision").dtype()});
   restore_model(contents.model, task->model());
-  TrainedTensors trained{.recipe = std::move(recipe), .step = contents.step, .tensors = {}};
+  TrainedTensors trained{
+      .recipe = std::move(recipe), .step = contents.step, .tensors = {}, .tokenizer = contents.tokenizer};
   for (auto& [name, tensor] : nn::dense_tensors(task->model())) trained.tensors.emplace(name, tensor);
   return trained;
 }

@@ -51,6 +51,7 @@ struct TrainedTensors {
   recipe::Recipe recipe;
   int64_t step = 0;
   std::map<std::string, torch::Tensor> tensors;  ///< as nn::dense_tensors()
+  std::map<std::string, std::string> tokenizer;  ///< its files, by name
 };
 
 /// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
