@@ -20,7 +20,11 @@ std::vector<fs::path> chosen_checkpoints(const std::vector<std::string>& paths, 
     return folders;
   }
   if (paths.size() != 1) throw UserError("--last takes the checkpoints of one run", "name the run directory alone");
-  for (const auto& entry : fs::directory_iterator(fs::path(paths.front()) / "checkpoints"))
+  const fs::path newest = run::find_checkpoint(paths.front(), "last");  // says what is wrong with a path that is no run
+  if (fs::equivalent(newest, paths.front()))
+    throw UserError("'" + paths.front() + "' is one checkpoint, but --last takes those of a run",
+                    "name the run directory, or the checkpoints one by one without --last");
+  for (const auto& entry : fs::directory_iterator(newest.parent_path()))
     if (starts_with(entry.path().filename().string(), "step-")) folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   if (static_cast<int64_t>(folders.size()) < last)

@@ -48,7 +48,10 @@ struct Requirement {
   }
 };
 
-using Results = std::map<std::string, double>;
+struct Results {
+  std::map<std::string, double> values;
+  std::map<std::string, std::string> signatures = {};  ///< of values that compare with their like only
+};
 
 /// Every split that was asked for, with the data that the recipe names.
 Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::LoadOptions& load,
@@ -67,8 +70,12 @@ Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::L
   for (const std::string& split : splits) {
     if (std::find(known.begin(), known.end(), split) == known.end())
       throw UserError("there is no split '" + split + "'", "use " + join(known, " or "));
-    for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)))
-      results[split + "/" + name] = value;
+    const auto signatures = assembly.task->signatures();
+    for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)).metrics) {
+      results.values[split + "/" + name] = value;
+      if (const auto found = signatures.find(name); found != signatures.end())
+        results.signatures[split + "/" + name] = found->second;
+    }
   }
   return results;
 }
@@ -96,10 +103,10 @@ Results evaluate_choice_file(const std::filesystem::path& checkpoint, const reci
   if (result.shortened > 0 && !is_quiet)
     log::warning("{} of {} contexts were longer than the model's {} positions and lost their start", result.shortened,
                  result.examples, opened.task->language_model().config().max_positions);
-  return {{"choices/accuracy", result.accuracy()},
-          {"choices/accuracy_norm", result.accuracy_normalised()},
-          {"choices/examples", static_cast<double>(result.examples)},
-          {"choices/shortened", static_cast<double>(result.shortened)}};
+  return {.values = {{"choices/accuracy", result.accuracy()},
+                     {"choices/accuracy_norm", result.accuracy_normalised()},
+                     {"choices/examples", static_cast<double>(result.examples)},
+                     {"choices/shortened", static_cast<double>(result.shortened)}}};
 }
 
 }  // namespace
@@ -131,17 +138,21 @@ Action add_eval(CLI::App& command) {
     Results results;
     if (!options->choices.empty())
       results = evaluate_choice_file(folder, load, options->choices, options->weights, common.quiet);
-    if (options->choices.empty() || !options->splits.empty())
-      results.merge(evaluate_splits(folder, load, options->splits, options->weights));
-    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", run::read_checkpoint_note(folder).step}};
-    for (const auto& [name, value] : results) {
-      json["results"][name] = value;
-      if (!common.json) fmt::print("{}\t{:.6g}\n", name, value);
+    if (options->choices.empty() || !options->splits.empty()) {
+      Results of_splits = evaluate_splits(folder, load, options->splits, options->weights);
+      results.values.merge(of_splits.values);
+      results.signatures.merge(of_splits.signatures);
     }
-    if (common.json) fmt::print("{}\n", json.dump(2));
+    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", run::read_checkpoint_note(folder).step}};
+    json["results"] = results.values;
+    if (!results.signatures.empty()) json["signatures"] = results.signatures;
+    if (common.json)
+      fmt::print("{}\n", json.dump(2));
+    else
+      print_results(results.values, results.signatures);
     for (const Requirement& requirement : requirements) {
-      const auto found = results.find(requirement.metric);
-      if (found == results.end())
+      const auto found = results.values.find(requirement.metric);
+      if (found == results.values.end())
         throw UserError("--require names '" + requirement.metric + "', which was not computed",
                         "add --split or --choices");
       if (!requirement.holds(found->second))

@@ -28,7 +28,7 @@ ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const Commo
     const auto files = data::parallel_files(recipe.data, split, recipe.data_root);
     if (files.source.empty()) continue;
     const text::ParallelCorpus corpus(files, *tokenizers.source, *tokenizers.target,
-                                      data::parallel_options(recipe.data, split));
+                                      data::parallel_options(recipe.data, split, recipe.model.max_positions));
     int64_t source_tokens = 0, target_tokens = 0;
     for (const auto& length : corpus.lengths()) {
       source_tokens += length.source;

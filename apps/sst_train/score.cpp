@@ -8,6 +8,7 @@
 #include "data/token_dataset.hpp"
 #include "run/open_model.hpp"
 #include "score_translations.hpp"
+#include "text/parallel_text.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
@@ -59,8 +60,39 @@ ExitCode score_text(const run::OpenedModel& opened, const std::string& tokens, i
   return ExitCode::kDone;
 }
 
+/// Every pair of two files: the log-probability of its target, its tokens with the end, the target.
+void score_pairs(run::OpenedTranslation& opened, const std::string& source, const std::string& target, bool as_json) {
+  constexpr size_t kPairsAtATime = 4096;
+  constexpr int64_t kBatchTokens = 2048;
+  text::ParallelReader reader({.source = {source}, .target = {target}});
+  auto json = nlohmann::ordered_json::array();
+  double log_p = 0;
+  int64_t tokens = 0;
+  std::vector<text::SentencePair> pairs;
+  const auto flush = [&] {
+    const auto scores = opened.task->score(pairs, kBatchTokens, opened.pass);
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      log_p += scores[i].log_p;
+      tokens += scores[i].tokens;
+      if (as_json)
+        json.push_back({{"log_p", scores[i].log_p}, {"tokens", scores[i].tokens}});
+      else
+        fmt::print("{:.6f}\t{}\t{}\n", scores[i].log_p, scores[i].tokens, pairs[i].target);
+    }
+    pairs.clear();
+  };
+  for (text::SentencePair pair; reader.next(pair);) {
+    pairs.push_back(pair);
+    if (pairs.size() == kPairsAtATime) flush();
+  }
+  flush();
+  if (as_json)
+    fmt::print("{}\n",
+               nlohmann::ordered_json({{"log_p", log_p}, {"tokens", tokens}, {"pairs", std::move(json)}}).dump(2));
+}
+
 struct ScoreOptions {
-  std::string path, which = "best", weights = "trained", tokens;
+  std::string path, which = "best", weights = "trained", tokens, source, target;
   int64_t seq_len = 0;
   TranslationFiles files;
   TranslationScores scores;
@@ -129,7 +161,7 @@ TranslationScores translation_scores(const CLI::App& command, const ScoreOptions
 
 Action add_score(CLI::App& command) {
   const auto options = std::make_shared<ScoreOptions>();
-  command.description("BLEU and chrF of translations; log-probabilities of text under a language model");
+  command.description("BLEU and chrF of translations; log-probabilities of text or of pairs under a model");
   command.add_option("path", options->path, "a run directory or a checkpoint")->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   add_weights_option(command, options->weights);
@@ -137,13 +169,18 @@ Action add_score(CLI::App& command) {
       ->type_name("FILE");
   command.add_option("--seq-len", options->seq_len, "with --tokens: length of a window; default: the recipe's")
       ->check(CLI::PositiveNumber);
+  command.add_option("--src", options->source, "sentences that a translation model reads, one a line; with --tgt")
+      ->type_name("FILE");
+  command.add_option("--tgt", options->target, "their translations, to be scored by the model")->type_name("FILE");
   add_translation_options(command, *options);
   command.allow_extras();
-  examples(command,
-           "  sst-train score --hyp out.de --ref test.de                 # BLEU with sacreBLEU's signature\n"
-           "  sst-train score --hyp out.de --ref test.de --metrics bleu,chrf++ --baseline old.de\n"
-           "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
-           "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
+  examples(
+      command,
+      "  sst-train score --hyp out.de --ref test.de                 # BLEU with sacreBLEU's signature\n"
+      "  sst-train score --hyp out.de --ref test.de --metrics bleu,chrf++ --baseline old.de\n"
+      "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
+      "  sst-train score runs/multi30k/3fa9c1d2-s1 --src test.de --tgt test.en   # of the target, given the source\n"
+      "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
   return [options, &command](const CommonFlags& common) {
     if (!options->files.hypotheses.empty())
       return score_translations(options->files, translation_scores(command, *options), common);
@@ -151,6 +188,16 @@ Action add_score(CLI::App& command) {
       if (command.count(flag) > 0) throw UserError(std::string(flag) + " needs the translations: --hyp FILE");
     if (options->path.empty())
       throw UserError("score needs a run, a checkpoint, or --hyp FILE", "`sst-train score --help` shows what there is");
+    if (options->source.empty() != options->target.empty())
+      throw UserError(std::string(options->source.empty() ? "--tgt" : "--src") + " is given alone",
+                      "a pair has two sides: --src FILE --tgt FILE");
+    if (!options->source.empty()) {
+      auto opened = run::open_translation_model(options->path, options->which, options->weights,
+                                                {.overrides = command.remaining(), .builtin = builtin_lookup()},
+                                                run::UseDevice::kOfRecipe);
+      score_pairs(opened, options->source, options->target, common.json);
+      return ExitCode::kDone;
+    }
     const auto opened = run::open_language_model(options->path, options->which, options->weights,
                                                  {.overrides = command.remaining(), .builtin = builtin_lookup()});
     return score_text(opened, options->tokens, options->seq_len, common.json);

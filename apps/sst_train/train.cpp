@@ -40,9 +40,10 @@ Action add_train(CLI::App& command) {
     if (common.json) {
       nlohmann::ordered_json json = {{"run", outcome.run_dir.string()}, {"exit_code", static_cast<int>(outcome.code)}};
       for (const auto& [name, value] : outcome.results) json["results"][name] = value;
+      if (!outcome.signatures.empty()) json["signatures"] = outcome.signatures;
       fmt::print("{}\n", json.dump(2));
     } else {
-      for (const auto& [name, value] : outcome.results) fmt::print("{}\t{:.6g}\n", name, value);
+      print_results(outcome.results, outcome.signatures);
     }
     return outcome.code;
   };

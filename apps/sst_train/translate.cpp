@@ -131,6 +131,20 @@ class Results {
   int64_t lines_ = 0;
 };
 
+/// Keeps the lines before the first one that cannot be translated, so that they still are, and says what is wrong with
+/// that one; `before` is how many came earlier.
+std::optional<DataError> cut_before_refused(std::vector<std::string>& lines, int64_t before,
+                                            const tasks::Translation& task) {
+  for (size_t i = 0; i < lines.size(); ++i) try {
+      task.require_translatable(lines[i]);
+    } catch (const DataError& error) {
+      lines.resize(i);
+      return DataError(fmt::format("line {} of the input: {}", before + static_cast<int64_t>(i) + 1, error.what()),
+                       error.hint());
+    }
+  return std::nullopt;
+}
+
 void translate_all(const TranslateOptions& options, run::OpenedTranslation& opened, const CommonFlags& common) {
   const auto beam = beam_options(options, opened.task->recipe().decode);
   Sentences sentences(options.inputs);
@@ -139,11 +153,9 @@ void translate_all(const TranslateOptions& options, run::OpenedTranslation& open
       run::stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));
   const Stopwatch watch;
   for (auto lines = sentences.next_block(); !lines.empty(); lines = sentences.next_block()) {
-    try {
-      results.add(opened.task->translate(lines, beam, options.batch_tokens, opened.pass));
-    } catch (const DataError& error) {
-      throw DataError(fmt::format("after line {}: {}", results.lines(), error.what()), error.hint());
-    }
+    const auto refused = cut_before_refused(lines, results.lines(), *opened.task);
+    results.add(opened.task->translate(lines, beam, options.batch_tokens, opened.pass));
+    if (refused) throw DataError(*refused);
     if (shows)
       fmt::print(stderr, "\r{} lines, {:.1f} lines/s\x1b[K", with_thousands(results.lines()),
                  static_cast<double>(results.lines()) / watch.seconds());

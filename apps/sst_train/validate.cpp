@@ -66,11 +66,13 @@ Action add_validate(CLI::App& command) {
     }
     if (files.empty()) throw UserError("no recipe was named", "give a file or a folder");
     size_t errors = 0, warnings = 0;
+    ExitCode code = ExitCode::kDone;  // that of a wrong recipe counts more than that of wrong data
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
     for (const std::string& file : files) {
       recipe::Diagnostics diagnostics = check(file, overrides);
       if (options->strict) diagnostics.promote_warnings();
       errors += diagnostics.errors();
+      if (code != ExitCode::kUsage && diagnostics.has_errors()) code = diagnostics.exit_code();
       warnings += diagnostics.warnings();
       if (common.json) json.push_back({{"recipe", file}, {"result", diagnostics.to_json()}});
       if (!common.quiet || diagnostics.has_errors()) fmt::print(stderr, "{}", diagnostics.render(coloured(common)));
@@ -79,7 +81,7 @@ Action add_validate(CLI::App& command) {
     if (common.json) fmt::print("{}\n", json.dump(2));
     if (files.size() > 1 && !common.json)
       fmt::print("{} recipes, {} errors, {} warnings\n", files.size(), errors, warnings);
-    return errors > 0 ? ExitCode::kUsage : ExitCode::kDone;
+    return code;
   };
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ void add_weights_option(CLI::App& command, std::string& weights);
 ///   throws    recipe::RecipeError with every problem there is
 recipe::Recipe load_recipe(const std::string& path, const std::vector<std::string>& overrides,
                            const CommonFlags& flags);
+
+/// Lines "test/bleu<tab>27.92<tab>signature" on stdout; a value that needs no signature ends its line.
+void print_results(const std::map<std::string, double>& values, const std::map<std::string, std::string>& signatures);
 
 /// "0.1.0 (84f8ba4)".
 std::string version_text();

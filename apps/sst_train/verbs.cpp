@@ -32,6 +32,13 @@ void add_weights_option(CLI::App& command, std::string& weights) {
       ->type_name("NAME");
 }
 
+void print_results(const std::map<std::string, double>& values, const std::map<std::string, std::string>& signatures) {
+  for (const auto& [name, value] : values) {
+    const auto signature = signatures.find(name);
+    fmt::print("{}\t{:.6g}{}\n", name, value, signature == signatures.end() ? "" : "\t" + signature->second);
+  }
+}
+
 bool coloured(const CommonFlags& flags) { return run::use_color(flags.color, run::stderr_screen().is_terminal); }
 
 std::string version_text() {

@@ -15,7 +15,7 @@
 namespace sst {
 namespace {
 
-enum class Mode { kKill, kShortWrite, kNoSpace };
+enum class Mode { kKill, kStop, kShortWrite, kNoSpace };
 
 struct Armed {
   std::string pattern;
@@ -28,7 +28,7 @@ Armed parse(std::string_view spec) {
   const auto parts = split(spec, ':');
   const auto refuse = [&] {
     throw UserError("SST_FAULT is '" + std::string(spec) + "', which is not point:count:mode",
-                    "count is 1 or more, mode is kill, short_write or no_space");
+                    "count is 1 or more, mode is kill, stop, short_write or no_space");
   };
   Armed armed;
   if (parts.size() != 3 || parts[0].empty()) refuse();
@@ -39,6 +39,8 @@ Armed parse(std::string_view spec) {
     armed.mode = Mode::kShortWrite;
   } else if (parts[2] == "no_space") {
     armed.mode = Mode::kNoSpace;
+  } else if (parts[2] == "stop") {
+    armed.mode = Mode::kStop;
   } else if (parts[2] != "kill") {
     refuse();
   }
@@ -79,6 +81,9 @@ void fault_point(std::string_view name) {
   switch (now.armed.mode) {
     case Mode::kKill:
       ::kill(::getpid(), SIGKILL);
+      break;
+    case Mode::kStop:
+      ::kill(::getpid(), SIGTERM);
       break;
     case Mode::kShortWrite:
       now.write_fault = WriteFault::kShort;

@@ -6,8 +6,9 @@
 /// comparison unless the variable SST_FAULT is set to `point:count:mode`: the count-th pass of `point` (a
 /// glob pattern, so `*:7:kill` is the seventh point of any name) triggers the mode, once.
 ///   kill         SIGKILL to itself, as by `kill -9` or a power cut
+///   stop         SIGTERM to itself, as from a batch system
 ///   short_write  the next write to a file keeps half of its bytes and reports success, as a disk that lies
-///   does no_space     the next write to a file fails with "no space left on device"
+///   no_space     the next write to a file fails with "no space left on device"
 namespace sst {
 
 /// Passes the named place. Throws UserError when SST_FAULT is malformed.

@@ -62,11 +62,15 @@ std::vector<size_t> cut_batches(std::span<const text::PairLength> lengths, const
 }
 
 PairBatches::PairBatches(std::span<const text::PairLength> lengths, const BatchLimit& limit, uint64_t seed,
-                         int64_t epoch)
+                         int64_t epoch, Order order)
     : pairs_(lengths.size()) {
   require(!lengths.empty(), "there are no pairs to batch");
-  const auto length_of = [&](int64_t pair) -> const text::PairLength& { return lengths[static_cast<size_t>(pair)]; };
   std::iota(pairs_.begin(), pairs_.end(), 0);
+  if (order == Order::kAsTheyLie) {
+    cut(lengths, limit);
+    return;
+  }
+  const auto length_of = [&](int64_t pair) -> const text::PairLength& { return lengths[static_cast<size_t>(pair)]; };
   shuffle(pairs_, stream_of(seed, epoch, "pairs"));
   std::stable_sort(pairs_.begin(), pairs_.end(), [&](int64_t a, int64_t b) {
     const auto &left = length_of(a), &right = length_of(b);
@@ -75,13 +79,21 @@ PairBatches::PairBatches(std::span<const text::PairLength> lengths, const BatchL
   std::vector<text::PairLength> sorted;
   sorted.reserve(pairs_.size());
   for (const int64_t pair : pairs_) sorted.push_back(length_of(pair));
+  cut(sorted, limit);
+  for (const Range& range : batches_) {
+    const auto first = pairs_.begin() + static_cast<ptrdiff_t>(range.first);
+    std::reverse(first, first + static_cast<ptrdiff_t>(range.count));
+  }
+  shuffle(batches_, stream_of(seed, epoch, "batches"));
+}
+
+/// Into ranges of `pairs_`, whose lengths these are.
+void PairBatches::cut(std::span<const text::PairLength> lengths, const BatchLimit& limit) {
   size_t start = 0;
-  for (const size_t end : cut_batches(sorted, limit)) {
-    std::reverse(pairs_.begin() + static_cast<ptrdiff_t>(start), pairs_.begin() + static_cast<ptrdiff_t>(end));
+  for (const size_t end : cut_batches(lengths, limit)) {
     batches_.push_back({start, end - start});
     start = end;
   }
-  shuffle(batches_, stream_of(seed, epoch, "batches"));
 }
 
 std::span<const int64_t> PairBatches::operator[](int64_t batch) const {

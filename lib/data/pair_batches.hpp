@@ -30,19 +30,25 @@ std::vector<size_t> cut_batches(std::span<const text::PairLength> lengths, const
 /// The batches of one epoch.
 class PairBatches {
  public:
-  /// A pure function of its arguments: all pairs are shuffled, sorted stably by (source length, target length), cut,
-  /// and the batches shuffled. Every epoch has the same number of batches, since sorted lengths are the same.
+  enum class Order {
+    kShuffled,   ///< all pairs are shuffled, sorted stably by (source length, target length), cut, the batches shuffled
+    kAsTheyLie,  ///< cut where they lie
+  };
+  /// A pure function of its arguments. Every epoch has the same number of batches, since sorted lengths are the same.
   ///   lengths   of all pairs, at least one
-  PairBatches(std::span<const text::PairLength> lengths, const BatchLimit& limit, uint64_t seed, int64_t epoch);
+  PairBatches(std::span<const text::PairLength> lengths, const BatchLimit& limit, uint64_t seed, int64_t epoch,
+              Order order = Order::kShuffled);
 
   int64_t size() const { return static_cast<int64_t>(batches_.size()); }
-  /// Pairs of a batch, by falling length.
+  /// Pairs of a batch; where they are shuffled, by falling length.
   std::span<const int64_t> operator[](int64_t batch) const;
 
  private:
   struct Range {
     size_t first = 0, count = 0;
   };
+  void cut(std::span<const text::PairLength> lengths, const BatchLimit& limit);
+
   std::vector<int64_t> pairs_;
   std::vector<Range> batches_;
 };

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/error.hpp"
 #include "data/language_data.hpp"
 
 namespace sst::data {
@@ -29,11 +32,37 @@ text::ParallelFiles parallel_files(const TranslationDataOptions& options, Transl
   return {.source = files_of(source, data_root), .target = files_of(target, data_root)};
 }
 
-text::ParallelOptions parallel_options(const TranslationDataOptions& options, TranslationSplit split) {
-  text::ParallelOptions how{.lowercase = options.lowercase};
-  if (split != TranslationSplit::kTrain) return how;
-  how.filter = {.max_source = options.max_src_len,
-                .max_target = options.max_tgt_len,
+bool has_parallel_files(const TranslationDataOptions& options, const std::filesystem::path& data_root) {
+  const auto is_there = [&](const recipe::Path& path) {
+    try {
+      return !files_of({.values = {path}}, data_root).empty();
+    } catch (const DataError&) {
+      return false;
+    }
+  };
+  for (const auto& [name, split] : translation_splits()) {
+    const auto& [source, target] = paths_of(options, split);
+    for (const Paths* side : {&source, &target})
+      if (std::any_of(side->values.begin(), side->values.end(), is_there)) return true;
+  }
+  return false;
+}
+
+text::PairLength longest_pair(const TranslationDataOptions& options, int64_t positions) {
+  return {.source = static_cast<int32_t>(std::min(options.max_src_len, positions)),
+          .target = static_cast<int32_t>(std::min(options.max_tgt_len, positions - 1))};
+}
+
+text::ParallelOptions parallel_options(const TranslationDataOptions& options, TranslationSplit split,
+                                       int64_t positions) {
+  text::ParallelOptions how{.lowercase = options.lowercase, .threads = options.num_workers};
+  if (split != TranslationSplit::kTrain) {
+    how.longest = {.source = static_cast<int32_t>(positions), .target = static_cast<int32_t>(positions - 1)};
+    return how;
+  }
+  const auto longest = longest_pair(options, positions);
+  how.filter = {.max_source = longest.source,
+                .max_target = longest.target,
                 .too_long = options.too_long == "drop"       ? text::TooLong::kDrop
                             : options.too_long == "truncate" ? text::TooLong::kTruncate
                                                              : text::TooLong::kError,

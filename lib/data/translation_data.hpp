@@ -23,6 +23,8 @@ struct TranslationDataOptions {
   std::string too_long = "drop";
   std::optional<double> max_length_ratio = {};
   bool lowercase = false;
+  bool shuffle = true;
+  int64_t num_workers = 2;
 
   template <class Field>
   void describe(Field& field) {
@@ -47,6 +49,9 @@ struct TranslationDataOptions {
     field(max_length_ratio, "max_length_ratio", at_least(1),
           "training pairs whose longer side has more than so many times the tokens of the shorter are dropped");
     field(lowercase, "lowercase", anything(), "lower-case both sides, references too");
+    field(shuffle, "shuffle", anything(),
+          "batches of pairs of like length, drawn anew in every epoch; false: the pairs as they lie, in every epoch");
+    field(num_workers, "num_workers", between(1, 1024), "threads that tokenize");
   }
 };
 
@@ -59,8 +64,16 @@ const std::vector<std::pair<std::string, TranslationSplit>>& translation_splits(
 text::ParallelFiles parallel_files(const TranslationDataOptions& options, TranslationSplit split,
                                    const std::filesystem::path& data_root);
 
-/// How the pairs of a split are read: filtered for training alone.
-text::ParallelOptions parallel_options(const TranslationDataOptions& options, TranslationSplit split);
+/// Whether any file is there that the options name.
+bool has_parallel_files(const TranslationDataOptions& options, const std::filesystem::path& data_root);
+
+/// The most tokens of either side of a training pair: data.max_src_len and max_tgt_len, and not more than a model of so
+/// many positions takes, one of which is the target's begin.
+text::PairLength longest_pair(const TranslationDataOptions& options, int64_t positions);
+
+/// How the pairs of a split are read for a model of so many positions: filtered for training alone.
+text::ParallelOptions parallel_options(const TranslationDataOptions& options, TranslationSplit split,
+                                       int64_t positions);
 
 /// What `data` gets wrong before any file is looked at.
 std::vector<Problem> check_translation_options(const TranslationDataOptions& options);

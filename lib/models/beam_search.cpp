@@ -253,7 +253,8 @@ std::vector<std::vector<Hypothesis>> beam_search(BeamScorer& scorer, const std::
 
 std::vector<std::vector<Hypothesis>> translate(TranslationModel& model,
                                                const std::vector<std::vector<int64_t>>& sources,
-                                               const BeamOptions& options, int64_t batch_tokens, const nn::Pass& pass) {
+                                               const BeamOptions& options, int64_t batch_tokens, const nn::Pass& pass,
+                                               const std::function<void()>& between) {
   const torch::NoGradGuard no_grad;
   std::vector<std::vector<Hypothesis>> results(sources.size());
   std::vector<size_t> order;
@@ -265,6 +266,7 @@ std::vector<std::vector<Hypothesis>> translate(TranslationModel& model,
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return sources[a].size() > sources[b].size(); });
   for (size_t first = 0; first < order.size();) {
+    between();
     const auto width = static_cast<int64_t>(sources[order[first]].size());
     const size_t size = std::min(order.size() - first, static_cast<size_t>(std::max<int64_t>(1, batch_tokens / width)));
     const std::vector<size_t> chosen(order.begin() + static_cast<std::ptrdiff_t>(first),

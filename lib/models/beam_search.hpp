@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -82,10 +83,10 @@ std::vector<std::vector<Hypothesis>> beam_search(BeamScorer& scorer, const std::
 
 /// Translates sentences of word ids, longest first in batches of up to `batch_tokens` padded source words; the result
 /// does not depend on it. An empty sentence has one empty translation of score 0.
+///   between   called before each batch; what it throws ends the search
 ///   returns   for each sentence, in the given order, its best hypotheses, best first
-std::vector<std::vector<Hypothesis>> translate(TranslationModel& model,
-                                               const std::vector<std::vector<int64_t>>& sources,
-                                               const BeamOptions& options, int64_t batch_tokens = 4096,
-                                               const nn::Pass& pass = {});
+std::vector<std::vector<Hypothesis>> translate(
+    TranslationModel& model, const std::vector<std::vector<int64_t>>& sources, const BeamOptions& options,
+    int64_t batch_tokens = 4096, const nn::Pass& pass = {}, const std::function<void()>& between = [] {});
 
 }  // namespace sst::models

@@ -5,11 +5,15 @@ namespace {
 
 constexpr double kTransformerNormEps = 1e-6;
 
+nn::NormPlace norm_place(const TranslationOptions& options) {
+  return options.norm == "post" ? nn::NormPlace::kAfter : nn::NormPlace::kBefore;
+}
+
 }  // namespace
 
 TranslationGeometry euclidean_transformer() {
   using Name = TranslationGeometry::Name;
-  return {.doc = "Transformer with norms in front",
+  return {.doc = "Transformer with a norm for each part of a block",
           .check = [](const TranslationOptions&) {},
           .embedding =
               [](const TranslationOptions& options, int64_t rows, int64_t padding,
@@ -24,27 +28,30 @@ TranslationGeometry euclidean_transformer() {
               },
           .attention =
               [](const TranslationOptions& options, const nn::Build& build, Name name) {
-                return std::make_shared<nn::PreNormAttention>(
-                    nn::PreNormAttention::Options{.hidden_size = options.hidden_size,
-                                                  .heads = options.num_heads,
-                                                  .norm_eps = kTransformerNormEps,
-                                                  .dropout = options.dropout,
-                                                  .attention_dropout = options.attention_dropout},
+                return std::make_shared<nn::TransformerAttention>(
+                    nn::TransformerAttention::Options{.hidden_size = options.hidden_size,
+                                                      .heads = options.num_heads,
+                                                      .norm_place = norm_place(options),
+                                                      .norm_eps = kTransformerNormEps,
+                                                      .dropout = options.dropout,
+                                                      .attention_dropout = options.attention_dropout},
                     build, name);
               },
           .feed_forward =
               [](const TranslationOptions& options, const nn::Build& build, Name name) {
-                return std::make_shared<nn::PreNormFeedForward>(
-                    nn::PreNormFeedForward::Options{.hidden_size = options.hidden_size,
-                                                    .ffn_size = options.inner_size(),
-                                                    .activation = options.activation.value_or("relu"),
-                                                    .norm_eps = kTransformerNormEps,
-                                                    .dropout = options.dropout,
-                                                    .activation_dropout = options.inner_dropout()},
+                return std::make_shared<nn::TransformerFeedForward>(
+                    nn::TransformerFeedForward::Options{.hidden_size = options.hidden_size,
+                                                        .ffn_size = options.inner_size(),
+                                                        .activation = options.activation.value_or("relu"),
+                                                        .norm_place = norm_place(options),
+                                                        .norm_eps = kTransformerNormEps,
+                                                        .dropout = options.dropout,
+                                                        .activation_dropout = options.inner_dropout()},
                     build, name);
               },
           .final_norm =
               [](const TranslationOptions& options, const nn::Build& build) {
+                if (norm_place(options) == nn::NormPlace::kAfter) return std::shared_ptr<nn::LayerNorm>();
                 return std::make_shared<nn::LayerNorm>(options.hidden_size, kTransformerNormEps, build);
               },
           .generator =

@@ -14,6 +14,9 @@ void check_hyperbolic(const TranslationOptions& options) {
     throw UserError(
         fmt::format("'model.activation' is '{}', but geometry 'lorentz' knows only relu", *options.activation),
         "leave the key out, or choose geometry euclidean");
+  if (options.norm)
+    throw UserError("'model.norm' has no meaning in geometry 'lorentz', whose layers have no norm",
+                    "leave the key out");
   if (options.activation_dropout)
     throw UserError("'model.activation_dropout' has no effect in geometry 'lorentz'", "leave the key out");
   if (options.hidden_size / options.num_heads < 2)

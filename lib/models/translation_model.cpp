@@ -139,19 +139,39 @@ torch::Tensor TranslationModel::decode_step(const torch::Tensor& words, DecoderS
   return finished(decoder_.norm, x).view({sentences, beams, hidden});
 }
 
-nn::TokenLoss TranslationModel::loss(const TranslationBatch& batch, const TranslationLossOptions& options,
-                                     const nn::Pass& pass) {
+TranslationModel::Predictions TranslationModel::predict(const TranslationBatch& batch, const nn::Pass& pass) {
   const int64_t length = batch.target.size(1) - 1;
   const Encoded encoded = encode(batch.source, batch.source_lengths, pass);
   const torch::Tensor hidden = decode(batch.target.narrow(1, 0, length), encoded, pass);  // [batch, tgt, hidden]
   const torch::Tensor targets = batch.target.narrow(1, 1, length).reshape({-1});
-  const torch::Tensor words = (targets != vocabulary_.target_padding).nonzero().squeeze(1);  // [predicted]
-  return generator_->loss(hidden.reshape({-1, hidden.size(2)}).index_select(0, words), targets.index_select(0, words),
+  const torch::Tensor places = (targets != vocabulary_.target_padding).nonzero().squeeze(1);
+  return {.hidden = hidden.reshape({-1, hidden.size(2)}).index_select(0, places),
+          .targets = targets.index_select(0, places),
+          .places = places,
+          .length = length};
+}
+
+nn::TokenLoss TranslationModel::loss(const TranslationBatch& batch, const TranslationLossOptions& options,
+                                     const nn::Pass& pass) {
+  const Predictions predictions = predict(batch, pass);
+  return generator_->loss(predictions.hidden, predictions.targets,
                           {.compute = pass.compute,
                            .scale = pass.loss_scale,
                            .label_smoothing = options.label_smoothing,
                            .padding = vocabulary_.target_padding},
                           pass);
+}
+
+torch::Tensor TranslationModel::log_p(const TranslationBatch& batch, const nn::Pass& pass) {
+  const torch::NoGradGuard no_grad;
+  const Predictions predictions = predict(batch, pass);
+  const torch::Tensor exact =
+      scores(predictions.hidden, pass)
+          .to(torch::promoteTypes(torch::kFloat32, predictions.hidden.scalar_type()));  // [words, vocabulary]
+  const torch::Tensor of_words =
+      exact.gather(1, predictions.targets.unsqueeze(1)).squeeze(1) - torch::logsumexp(exact, 1);
+  return torch::zeros({batch.target.size(0)}, exact.options().dtype(torch::kFloat64))
+      .index_add_(0, predictions.places.floor_divide(predictions.length), of_words.to(torch::kFloat64));
 }
 
 }  // namespace sst::models

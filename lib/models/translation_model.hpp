@@ -98,6 +98,9 @@ class TranslationModel final : public torch::nn::Module {
   /// Σ over all target positions, words and end token, in nats.
   nn::TokenLoss loss(const TranslationBatch& batch, const TranslationLossOptions& options, const nn::Pass& pass);
 
+  /// Σ ln p of the words and the end of each sentence, float64 [batch].
+  torch::Tensor log_p(const TranslationBatch& batch, const nn::Pass& pass = {});
+
   const TranslationOptions& options() const { return options_; }
   const TranslationVocabulary& vocabulary() const { return vocabulary_; }
 
@@ -114,6 +117,14 @@ class TranslationModel final : public torch::nn::Module {
 
   Side make_side(const std::string& name, const TranslationGeometry& geometry, const nn::Build& build,
                  std::shared_ptr<nn::Embedding> shared_words);
+  /// What the decoder says before each word of the target that is no padding.
+  struct Predictions {
+    torch::Tensor hidden;   ///< [words, hidden]
+    torch::Tensor targets;  ///< int64 [words]: what should come
+    torch::Tensor places;   ///< int64 [words]: sentence · length + position
+    int64_t length = 0;     ///< of the padded targets, begin token left out
+  };
+  Predictions predict(const TranslationBatch& batch, const nn::Pass& pass);
   torch::Tensor embed(Side& side, const torch::Tensor& ids, int64_t first, const nn::Pass& pass) const;
 
   TranslationOptions options_;

@@ -24,6 +24,7 @@ struct TranslationOptions {
   int64_t decoder_layers = 6;
   int64_t num_heads = 0;
   std::optional<std::string> activation;  ///< not given: relu
+  std::optional<std::string> norm;        ///< not given: pre
   double dropout = 0;
   double attention_dropout = 0;
   std::optional<double> activation_dropout;  ///< not given: dropout
@@ -46,6 +47,8 @@ struct TranslationOptions {
           "attention heads; divides hidden_size; lorentz: every head is a point, so it needs two entries or more");
     field(activation, "activation", one_of(translation_activations()),
           "in the feed-forward part; lorentz knows only relu; default: relu");
+    field(norm, "norm", one_of({"pre", "post"}),
+          "euclidean: norm before each part of a block and behind the last one, or after each part; default: pre");
     field(dropout, "dropout", fraction_below_one(),
           "euclidean: on the embeddings and on what each part of a block adds; lorentz: on the inputs of the "
           "feed-forward maps and of the map behind the attention");

@@ -4,7 +4,7 @@
 
 namespace sst::nn {
 
-PreNormFeedForward::PreNormFeedForward(const Options& options, const Build& build, const std::string& name)
+TransformerFeedForward::TransformerFeedForward(const Options& options, const Build& build, const std::string& name)
     : options_(options), name_(name), activation_(activation(options.activation)) {
   const auto map = [&](const std::string& part, int64_t in, int64_t out) {
     return register_module(part, xavier_linear(build, {.in = in, .out = out, .name = name + "." + part}));
@@ -14,10 +14,13 @@ PreNormFeedForward::PreNormFeedForward(const Options& options, const Build& buil
   fc2_ = map("fc2", options.ffn_size, options.hidden_size);
 }
 
-torch::Tensor PreNormFeedForward::forward(const torch::Tensor& x, const Pass& pass) {
-  const torch::Tensor inner = activation_(fc1_->forward(norm_->forward(x), pass));  // [batch, time, ffn]
+torch::Tensor TransformerFeedForward::forward(const torch::Tensor& x, const Pass& pass) {
+  const bool norm_before = options_.norm_place == NormPlace::kBefore;
+  const torch::Tensor in = norm_before ? norm_->forward(x) : x;
+  const torch::Tensor inner = activation_(fc1_->forward(in, pass));  // [batch, time, ffn]
   const torch::Tensor y = fc2_->forward(dropout(inner, options_.activation_dropout, pass, name_ + ".fc1"), pass);
-  return x + dropout(y, options_.dropout, pass, name_ + ".fc2");
+  const torch::Tensor sum = x + dropout(y, options_.dropout, pass, name_ + ".fc2");
+  return norm_before ? sum : norm_->forward(sum);
 }
 
 LorentzFeedForward::LorentzFeedForward(const Options& options, const Build& build, const std::string& name) {

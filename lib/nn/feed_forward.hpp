@@ -20,17 +20,18 @@ class FeedForward : public torch::nn::Module {
   virtual torch::Tensor forward(const torch::Tensor& x, const Pass& pass) = 0;
 };
 
-/// x + dropout(W₂ · dropout(activation(W₁ · norm(x) + b₁)) + b₂), as OpenNMT-py 1.1.1 has it. Children `norm`, `fc1`,
-/// `fc2`, Xavier-uniform.
-class PreNormFeedForward final : public FeedForward {
+/// x + dropout(W₂ · dropout(activation(W₁ · norm(x) + b₁)) + b₂), as OpenNMT-py 1.1.1 has it, or with the norm behind the
+/// sum. Children `norm`, `fc1`, `fc2`, Xavier-uniform.
+class TransformerFeedForward final : public FeedForward {
  public:
   struct Options {
     int64_t hidden_size = 0, ffn_size = 0;
     std::string activation = "relu";
+    NormPlace norm_place = NormPlace::kBefore;
     double norm_eps = 1e-6;
     double dropout = 0, activation_dropout = 0;
   };
-  PreNormFeedForward(const Options& options, const Build& build, const std::string& name);
+  TransformerFeedForward(const Options& options, const Build& build, const std::string& name);
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass) override;
 
  private:

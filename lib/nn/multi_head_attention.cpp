@@ -29,8 +29,10 @@ torch::Tensor MultiHeadAttention::cross(const torch::Tensor& x, const HeadKeyVal
   return after(attend(q, memory.keys, memory.values, mask, options_, pass, name_), x, pass);
 }
 
-PreNormAttention::PreNormAttention(const Options& options, const Build& build, const std::string& name)
-    : MultiHeadAttention(options.heads, {.dropout = options.attention_dropout}, name), dropout_(options.dropout) {
+TransformerAttention::TransformerAttention(const Options& options, const Build& build, const std::string& name)
+    : MultiHeadAttention(options.heads, {.dropout = options.attention_dropout}, name),
+      norm_place_(options.norm_place),
+      dropout_(options.dropout) {
   const auto map = [&](const std::string& part) {
     const LinearSpec spec{.in = options.hidden_size, .out = options.hidden_size, .name = name + "." + part};
     return register_module(part, xavier_linear(build, spec));
@@ -42,20 +44,25 @@ PreNormAttention::PreNormAttention(const Options& options, const Build& build, c
   out_ = map("out_proj");
 }
 
-torch::Tensor PreNormAttention::queries(const torch::Tensor& x, const Pass& pass) {
+torch::Tensor TransformerAttention::before(const torch::Tensor& x) {
+  return norm_place_ == NormPlace::kBefore ? norm_->forward(x) : x;
+}
+
+torch::Tensor TransformerAttention::queries(const torch::Tensor& x, const Pass& pass) {
   return split_heads(in_compute_type(q_->forward(x, pass), pass), heads_);
 }
 
-torch::Tensor PreNormAttention::keys(const torch::Tensor& x, const Pass& pass) {
+torch::Tensor TransformerAttention::keys(const torch::Tensor& x, const Pass& pass) {
   return split_heads(in_compute_type(k_->forward(x, pass), pass), heads_);
 }
 
-torch::Tensor PreNormAttention::values(const torch::Tensor& x, const Pass& pass) {
+torch::Tensor TransformerAttention::values(const torch::Tensor& x, const Pass& pass) {
   return split_heads(in_compute_type(v_->forward(x, pass), pass), heads_);
 }
 
-torch::Tensor PreNormAttention::after(const torch::Tensor& sums, const torch::Tensor& x, const Pass& pass) {
-  return x + dropout(out_->forward(merge_heads(sums), pass), dropout_, pass, name_ + ".out_proj");
+torch::Tensor TransformerAttention::after(const torch::Tensor& sums, const torch::Tensor& x, const Pass& pass) {
+  const torch::Tensor y = x + dropout(out_->forward(merge_heads(sums), pass), dropout_, pass, name_ + ".out_proj");
+  return norm_place_ == NormPlace::kAfter ? norm_->forward(y) : y;
 }
 
 }  // namespace sst::nn

@@ -50,27 +50,29 @@ class MultiHeadAttention : public torch::nn::Module {
   std::string name_;
 };
 
-/// x + dropout(W_o · attention(W_q n, W_k n, W_v n)) with n = norm(x), as OpenNMT-py 1.1.1 has it; seen from another
-/// sequence keys and values are those of that sequence, without a norm. Children `norm`, `q_proj`, `k_proj`, `v_proj`,
-/// `out_proj`, Xavier-uniform.
-class PreNormAttention final : public MultiHeadAttention {
+/// x + dropout(W_o · attention(W_q n, W_k n, W_v n)) with n = norm(x), as OpenNMT-py 1.1.1 has it, or the norm of that sum
+/// with n = x (Vaswani et al. 2017); seen from another sequence keys and values are those of that sequence, without a
+/// norm. Children `norm`, `q_proj`, `k_proj`, `v_proj`, `out_proj`, Xavier-uniform.
+class TransformerAttention final : public MultiHeadAttention {
  public:
   struct Options {
     int64_t hidden_size = 0, heads = 1;
+    NormPlace norm_place = NormPlace::kBefore;
     double norm_eps = 1e-6;
     double dropout = 0;            ///< on what the sublayer adds
     double attention_dropout = 0;  ///< on the attention weights
   };
-  PreNormAttention(const Options& options, const Build& build, const std::string& name);
+  TransformerAttention(const Options& options, const Build& build, const std::string& name);
 
  protected:
-  torch::Tensor before(const torch::Tensor& x) override { return norm_->forward(x); }
+  torch::Tensor before(const torch::Tensor& x) override;
   torch::Tensor queries(const torch::Tensor& x, const Pass& pass) override;
   torch::Tensor keys(const torch::Tensor& x, const Pass& pass) override;
   torch::Tensor values(const torch::Tensor& x, const Pass& pass) override;
   torch::Tensor after(const torch::Tensor& sums, const torch::Tensor& x, const Pass& pass) override;
 
  private:
+  NormPlace norm_place_;
   double dropout_;
   std::shared_ptr<LayerNorm> norm_;
   std::shared_ptr<LinearMap> q_, k_, v_, out_;

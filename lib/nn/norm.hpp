@@ -8,6 +8,10 @@
 
 namespace sst::nn {
 
+/// Where a sublayer of a Transformer has its norm: in front of it, x + f(norm(x)), or behind the residual,
+/// norm(x + f(x)).
+enum class NormPlace { kBefore, kAfter };
+
 /// (x − mean) / √(variance + eps) ∘ weight + bias over the last dimension; weight starts at 1, bias at 0.
 class LayerNorm final : public torch::nn::Module {
  public:

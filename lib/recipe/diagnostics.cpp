@@ -216,11 +216,19 @@ nlohmann::ordered_json Diagnostics::to_json() const {
   return json;
 }
 
+ExitCode Diagnostics::exit_code() const {
+  if (!has_errors()) return ExitCode::kDone;
+  const bool of_data_alone = std::all_of(all_.begin(), all_.end(), [](const Diagnostic& diagnostic) {
+    return diagnostic.severity != Severity::kError || diagnostic.id == "E-data";
+  });
+  return of_data_alone ? ExitCode::kData : ExitCode::kUsage;
+}
+
 void Diagnostics::throw_if_errors() const {
   if (has_errors()) throw RecipeError(*this);
 }
 
 RecipeError::RecipeError(Diagnostics diagnostics)
-    : UserError(diagnostics.render()), diagnostics_(std::move(diagnostics)) {}
+    : Error(diagnostics.exit_code(), diagnostics.render()), diagnostics_(std::move(diagnostics)) {}
 
 }  // namespace sst::recipe

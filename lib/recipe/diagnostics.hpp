@@ -54,6 +54,9 @@ class Diagnostics {
   /// "hint"}]}
   nlohmann::ordered_json to_json() const;
 
+  /// kData where all errors are of data ("E-data"), kUsage where others are among them, kDone without any.
+  ExitCode exit_code() const;
+
   /// Throws RecipeError with the rendered text when there is an error.
   void throw_if_errors() const;
 
@@ -64,7 +67,7 @@ class Diagnostics {
 };
 
 /// The recipe or its overrides are wrong; what() is everything there is to say, ready to print.
-class RecipeError : public UserError {
+class RecipeError : public Error {
  public:
   explicit RecipeError(Diagnostics diagnostics);
   const Diagnostics& diagnostics() const { return diagnostics_; }

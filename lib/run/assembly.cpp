@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/fault.hpp"
 #include "core/memory.hpp"
 #include "core/text.hpp"
 #include "methods/registry.hpp"
@@ -213,17 +214,21 @@ Assembly assemble(const recipe::Recipe& recipe) {
   return assembly;
 }
 
-tasks::Metrics evaluate(Assembly& assembly, const std::string& split) {
+tasks::Evaluated evaluate(Assembly& assembly, const std::string& split, const tasks::BetweenBatches& between) {
   auto& task = *assembly.task;
   task.model().eval();
-  auto metrics = task.evaluate(split, evaluation_pass(assembly));
+  const auto at_batch = [&] {
+    fault_point("evaluation.batch");
+    between();
+  };
+  auto result = task.evaluate(split, evaluation_pass(assembly), at_batch);
   for (const std::string& average : assembly.averages.names()) {
     const nn::Substitution averaged(
         task.model(), averaged_tensors(assembly.averages.state_dict(), average, task.lorentz_parameters()));
-    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly)))
-      metrics[average + "/" + name] = value;
+    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly), at_batch).metrics)
+      result.metrics[average + "/" + name] = value;
   }
-  return metrics;
+  return result;
 }
 
 }  // namespace sst::run

@@ -46,8 +46,9 @@ struct Assembly {
 /// How an assembled model is evaluated.
 inline nn::Pass evaluation_pass(const Assembly& assembly) { return {.compute = assembly.precision.compute_type()}; }
 
-/// Metrics of a split by the trained weights, and by each average as "ema_0.999/loss".
-tasks::Metrics evaluate(Assembly& assembly, const std::string& split);
+/// A split by the trained weights; metrics by each average too, as "ema_0.999/loss".
+tasks::Evaluated evaluate(
+    Assembly& assembly, const std::string& split, const tasks::BetweenBatches& between = [] {});
 
 /// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/text.hpp"
 
@@ -18,6 +19,19 @@ bool is_perplexity(std::string_view name) { return starts_with(metric_leaf(name)
 }  // namespace
 
 std::string_view metric_leaf(std::string_view name) { return name.substr(name.rfind('/') + 1); }
+
+std::string metric_words(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kWords = {
+      {{"bleu", "BLEU"},
+       {"chrf", "chrF2"},
+       {"ppl_token", "perplexity per token"},
+       {"ppl_word", "perplexity per word"},
+       {"bits_per_byte", "bits per byte"}}};
+  const std::string_view leaf = metric_leaf(name);
+  for (const auto& [known, words] : kWords)
+    if (leaf == known) return std::string(words);
+  return std::string(leaf);
+}
 
 bool is_fraction(std::string_view name) {
   constexpr std::array<std::string_view, 6> kFractions = {"accuracy",          "f1",         "f1_macro", "roc_auc",

@@ -10,6 +10,9 @@ namespace sst::run {
 /// "f1" of "test/f1".
 std::string_view metric_leaf(std::string_view name);
 
+/// As people say it: "BLEU" of "bleu", "perplexity per word" of "ppl_word"; a name without such words as it is.
+std::string metric_words(std::string_view name);
+
 /// Accuracy, F1, AUC and AP are fractions in files and per cent in tables.
 bool is_fraction(std::string_view name);
 

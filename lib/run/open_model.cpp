@@ -17,7 +17,8 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
   const auto contents = load_checkpoint(folder);
   const auto recipe = recipe_of(contents, folder, load);
   if (recipe.text("task") != task)
-    throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of " + task);
+    throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of " + task,
+                    "`sst-train export --format safetensors` and `sst-train eval` take any run");
   const auto precision = recipe.read<Precision>("precision");
   OpenedTask<TaskType> opened{.checkpoint = folder,
                               .step = contents.step,

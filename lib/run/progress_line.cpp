@@ -109,6 +109,10 @@ MetricFields journal_fields(const Evaluation& evaluation) {
   MetricFields fields;
   for (const auto& [name, value] : ordered(evaluation.metrics))
     fields.emplace_back(evaluation.split + "/" + name, value);
+  if (evaluation.examples > 0) fields.emplace_back(evaluation.split + "/examples", evaluation.examples);
+  for (const auto& [name, signature] : evaluation.signatures)
+    if (evaluation.metrics.count(name) > 0)
+      fields.emplace_back(evaluation.split + "/" + name + "_signature", signature);
   fields.emplace_back(evaluation.split + "/seconds", evaluation.seconds);
   return fields;
 }
@@ -131,8 +135,11 @@ std::string plain_line(const TrainStatus& s, int64_t total_steps, std::optional<
 
 std::string plain_line(const Evaluation& e) {
   std::string line = fmt::format("{} step={}", e.split, e.step);
-  for (const auto& [name, value] : ordered(e.metrics))
+  for (const auto& [name, value] : ordered(e.metrics)) {
     line += fmt::format(" {}={}", name, console_value(name, value, /*exact=*/true));
+    if (const auto signature = e.signatures.find(name); signature != e.signatures.end())
+      line += fmt::format(" {}_signature={}", name, signature->second);
+  }
   if (!e.best_metric.empty())
     line += fmt::format(" best={} best_step={}", console_value(e.best_metric, e.best, true), e.best_step);
   return line + fmt::format(" seconds={:.1f}", e.seconds);

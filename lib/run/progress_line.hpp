@@ -34,7 +34,9 @@ struct TrainStatus {
 struct Evaluation {
   int64_t step = 0;
   std::string split = "valid";
-  std::map<std::string, double> metrics = {};  ///< "loss", "f1", …
+  std::map<std::string, double> metrics = {};          ///< "loss", "f1", …
+  int64_t examples = 0;                                ///< that were looked at; 0: not told
+  std::map<std::string, std::string> signatures = {};  ///< what makes "bleu" comparable
   std::string best_metric = {};  ///< "valid/f1" or "f1"; empty where nothing is selected by this evaluation
   double best = 0;               ///< the best value so far, this one included
   int64_t best_step = 0;         ///< where it was reached: = step when it is new
@@ -44,7 +46,7 @@ struct Evaluation {
 /// Fields for Journal::train: "epoch", "train/loss", "optim/lr", "perf/epochs_per_s", "mem/peak_gib", …
 MetricFields journal_fields(const TrainStatus& status);
 
-/// Fields for Journal::eval: "valid/loss", "valid/f1", …, "valid/seconds".
+/// Fields for Journal::eval: "valid/loss", "valid/f1", …, "valid/bleu_signature", …, "valid/seconds".
 MetricFields journal_fields(const Evaluation& evaluation);
 
 /// Without a time in front, as log.txt has it:

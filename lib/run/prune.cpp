@@ -82,7 +82,7 @@ std::vector<PrunePoint> prune_curve(Assembly& assembly, const Pruning& pruning, 
   for (const double keep : keeps) {
     curve.push_back({.keep = keep, .removed = pruning.removed(keep), .size = pruning.size(keep)});
     const nn::Substitution pruned(task.model(), pruning.tensors(keep));
-    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly)))
+    for (const auto& [name, value] : task.evaluate(split, evaluation_pass(assembly)).metrics)
       curve.back().results[split + "/" + name] = value;
     if (shown) shown(curve.back());
   }

@@ -44,13 +44,12 @@ AxisWords words(const std::string& name) {
   if (name == "weights/relative_update") return {"Relative update", "norm of a step / weight norm"};
   if (name == "optim/lr") return {"Learning rate", "learning rate"};
   if (name == "optim/grad_norm") return {"Gradient norm", "gradient norm"};
-  const std::string leaf(metric_leaf(name));
-  const std::string unit = table_unit(name);
+  const std::string what = metric_words(name), unit = table_unit(name);
   const std::string split = starts_with(name, "test/")        ? "Test"
                             : starts_with(name, "train_set/") ? "Training set"
                                                               : "Validation";
   const std::string average = average_of(name);
-  const std::string text = split + " " + leaf + (average.empty() ? "" : ", " + average);
+  const std::string text = split + " " + what + (average.empty() ? "" : ", " + average);
   return {text, std::string(1, static_cast<char>(std::tolower(text[0]))) + text.substr(1) +
                     (unit.empty() ? "" : " (" + unit + ")")};
 }
@@ -85,9 +84,13 @@ const std::vector<std::string> kWeightCurves = {"weights/norm", "weights/effecti
 /// The curves a reader compares a metric by, where a run has them: on valid, where it is measured during training, and by
 /// itself.
 std::vector<std::string> metric_curves(const std::string& metric) {
-  if (metric.empty() || metric_leaf(metric) == "loss") return {};
-  if (metric == valid_name(metric)) return {metric};
-  return {valid_name(metric), metric};
+  std::vector<std::string> names = {"valid/bleu", "valid/chrf"};
+  if (!metric.empty() && metric_leaf(metric) != "loss")
+    for (const auto& name : {metric, valid_name(metric)}) {
+      std::erase(names, name);
+      names.insert(names.begin(), name);
+    }
+  return names;
 }
 
 Chart chart_of(const std::string& id, const std::string& name) {

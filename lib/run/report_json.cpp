@@ -25,6 +25,7 @@ Json json_of(const RunRecord& run) {
           {"reason", run.reason},
           {"step", run.step},
           {"results", numbers(run.results)},
+          {"signatures", run.signatures},
           {"parameters", {{"total", run.parameters_total}, {"trainable", run.parameters_trainable}}},
           {"memory", {{"estimated_bytes", run.estimated_bytes}, {"measured_bytes", run.measured_bytes}}},
           {"seconds", run.seconds},

@@ -56,6 +56,14 @@ std::map<std::string, double> numbers_of(const Json& object, const char* key) {
   return numbers;
 }
 
+std::map<std::string, std::string> texts_of(const Json& object, const char* key) {
+  std::map<std::string, std::string> texts;
+  if (!object.is_object() || !object.contains(key) || !object[key].is_object()) return texts;
+  for (const auto& [name, value] : object[key].items())
+    if (value.is_string()) texts[name] = value.get<std::string>();
+  return texts;
+}
+
 std::string text_of(const Json& object, const char* key) {
   return object.is_object() && object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
 }
@@ -71,6 +79,7 @@ void read_state(const Json& run, RunRecord& record) {
   if (!run.contains("summary")) return;
   const Json& summary = run["summary"];
   record.results = numbers_of(summary, "results");
+  record.signatures = texts_of(summary, "signatures");
   record.parameters_total = static_cast<int64_t>(number_at(summary, {"parameters", "total"}));
   record.parameters_trainable = static_cast<int64_t>(number_at(summary, {"parameters", "trainable"}));
   record.estimated_bytes = number_at(summary, {"memory", "estimated_bytes"});

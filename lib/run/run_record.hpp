@@ -28,6 +28,7 @@ struct RunRecord {
   int64_t step = 0;               ///< the last one
   std::map<std::string, double> results =
       {};  ///< "test/f1" → value as in files: fractions; not finite where a run said so
+  std::map<std::string, std::string> signatures = {};  ///< of results that compare with their like only: "test/bleu"
   int64_t parameters_total = 0;
   int64_t parameters_trainable = 0;
   double estimated_bytes = 0;

@@ -32,6 +32,7 @@ nlohmann::json TrainState::to_json() const {
           {"elapsed_s", elapsed_s},
           {"skipped_steps", skipped_steps},
           {"clipped_steps", clipped_steps},
+          {"evaluation_due", evaluation_due},
           {"spikes",
            {{"watch", spike_watch.to_json()},
             {"all", spikes},
@@ -48,7 +49,8 @@ TrainState TrainState::from_json(const nlohmann::json& json) {
   json.at("elapsed_s").get_to(state.elapsed_s);
   json.at("skipped_steps").get_to(state.skipped_steps);
   state.clipped_steps = json.value("clipped_steps", int64_t{0});  // older checkpoints did not count
-  if (!json.contains("spikes")) return state;                     // written before there was on_spike
+  state.evaluation_due = json.value("evaluation_due", false);
+  if (!json.contains("spikes")) return state;  // written before there was on_spike
   const auto& spikes = json.at("spikes");
   state.spike_watch.from_json(spikes.at("watch"));
   spikes.at("all").get_to(state.spikes);
@@ -159,12 +161,14 @@ TrainedTensors trained_tensors(const CheckpointContents& contents, const std::fi
     const auto task = tasks::registry().at(recipe.text("task")).make(recipe);
     return {.recipe = std::move(recipe),
             .step = contents.step,
-            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters())};
+            .tensors = averaged_tensors(contents.averages, weights, task->lorentz_parameters()),
+            .tokenizer = contents.tokenizer};
   }
   // The model is rebuilt with its own method, so that its maps can say which matrix they apply.
   const auto built = untrained_model(recipe);
   restore_model(contents.model, built.task->model());
-  TrainedTensors trained{.recipe = std::move(recipe), .step = contents.step, .tensors = {}};
+  TrainedTensors trained{
+      .recipe = std::move(recipe), .step = contents.step, .tensors = {}, .tokenizer = contents.tokenizer};
   for (auto& [name, tensor] : nn::dense_tensors(built.task->model())) trained.tensors.emplace(name, tensor);
   return trained;
 }

@@ -13,10 +13,11 @@ namespace sst::run {
 
 /// Where training stands, beside the tensors.
 struct TrainState {
-  int64_t step = 0;           ///< optimizer steps done
-  double elapsed_s = 0;       ///< training time over all attempts
-  int64_t skipped_steps = 0;  ///< in a row, for a non-finite loss or gradient
-  int64_t clipped_steps = 0;  ///< whose gradients optim.grad_clip scaled down
+  int64_t step = 0;             ///< optimizer steps done
+  double elapsed_s = 0;         ///< training time over all attempts
+  int64_t skipped_steps = 0;    ///< in a row, for a non-finite loss or gradient
+  int64_t clipped_steps = 0;    ///< whose gradients optim.grad_clip scaled down
+  bool evaluation_due = false;  ///< after this step; a stop has cut it short
 
   SpikeWatch spike_watch;
   int64_t spikes = 0;              ///< steps that train.on_spike left out or went back from
@@ -61,6 +62,7 @@ struct TrainedTensors {
   recipe::Recipe recipe;
   int64_t step = 0;
   std::map<std::string, torch::Tensor> tensors;  ///< as nn::dense_tensors()
+  std::map<std::string, std::string> tokenizer;  ///< its files, by name
 };
 
 /// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").

@@ -2,12 +2,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 
 #include "core/error.hpp"
 
 namespace sst::run {
+
+/// Thrown out of an evaluation that a stop cuts short.
+struct StopAsked : std::exception {};
 
 /// Asks the run to end at its next step. Handlers only set flags, which loops poll; the former handlers come back with
 /// the end of the object, of which there is one at a time.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/clock.hpp"
@@ -111,10 +112,23 @@ std::vector<GridCell> paper_line(const Table& table, size_t row) {
   return has_value ? line : std::vector<GridCell>{};
 }
 
+/// What figures that compare with their like only were computed by.
+std::vector<std::string> signature_notes(const Table& table) {
+  std::map<std::string, std::set<std::string>> signatures;
+  for (const RunRecord& run : table.runs)
+    for (const auto& [name, signature] : run.signatures) signatures[metric_words(name)].insert(signature);
+  std::vector<std::string> notes;
+  for (const auto& [metric, all] : signatures)
+    notes.push_back(metric + (all.size() > 1 ? " has several signatures, which do not compare: " : ": ") +
+                    join({all.begin(), all.end()}, "; ") + ".");
+  return notes;
+}
+
 }  // namespace
 
 std::string metric_label(const std::string& metric) {
-  std::string label = metric;
+  const size_t leaf = metric.size() - metric_leaf(metric).size();
+  std::string label = metric.substr(0, leaf) + metric_words(metric);
   std::replace(label.begin(), label.end(), '/', ' ');
   const std::string unit = table_unit(metric);
   return unit.empty() ? label : label + " (" + unit + ")";
@@ -206,6 +220,8 @@ std::vector<std::string> footnotes(const Table& table) {
     for (const auto& [key, value] : table.spec.compare_to) pairs.push_back(key + "=" + value);
     notes.push_back("p: two-sided Welch t-test over seeds against " + join(pairs, ", ") + ".");
   }
+  const auto signatures = signature_notes(table);
+  notes.insert(notes.end(), signatures.begin(), signatures.end());
   std::set<std::string> versions;
   double seconds = 0;
   for (const RunRecord& run : table.runs) {

@@ -15,6 +15,7 @@
 #include "recipe/report_options.hpp"
 #include "recipe/sweep.hpp"
 #include "run/checkpoint_store.hpp"
+#include "run/evaluation_files.hpp"
 #include "run/memory.hpp"
 #include "run/metric_words.hpp"
 #include "run/recipe_schema.hpp"
@@ -84,8 +85,9 @@ class Session {
   void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
   void show_essentials() const;
   void start();
-  std::map<std::string, double> final_results(const CheckpointStore& store);
-  nlohmann::json summary(const Trainer& trainer, const std::map<std::string, double>& results) const;
+  bool add_final_results(const CheckpointStore& store, const std::function<bool()>& stop_requested,
+                         TrainOutcome& outcome);
+  nlohmann::json summary(const Trainer& trainer, const TrainOutcome& outcome) const;
 
   recipe::Recipe recipe_;
   TrainFlags flags_;
@@ -133,6 +135,7 @@ std::optional<TrainOutcome> Session::finished_already() const {
     TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
     for (const auto& [name, value] : done->at("results").items())
       if (value.is_number()) outcome.results[name] = value.get<double>();
+    outcome.signatures = done->value("signatures", outcome.signatures);
     log::info("finished already, {} steps: {}", done->value("step", int64_t{0}), run_dir_.string());
     return outcome;
   } catch (const nlohmann::json::exception&) {
@@ -181,44 +184,48 @@ TrainOutcome Session::run_locked() {
                        .quiet = flags_.quiet,
                        .total_steps = assembly_.total_steps});
     StopSignals signals(flags_.max_time_s);
+    const auto stop_requested = [&] {
+      lock.heartbeat();  // here, since an evaluation may take longer than a lock lives
+      return signals.stop_requested() || folder.take_stop_request();
+    };
     Trainer trainer({.assembly = assembly_,
                      .recipe = recipe_,
+                     .run_dir = run_dir_,
                      .store = store,
                      .journal = journal,
                      .progress = progress,
                      .best = best,
-                     .stop_requested = [&] { return signals.stop_requested() || folder.take_stop_request(); },
+                     .stop_requested = stop_requested,
                      .save_requested = [&] { return folder.take_save_request(); },
-                     .each_step =
-                         [&](double stop_cost_s) {
-                           lock.heartbeat();
-                           signals.set_stop_cost_s(stop_cost_s);
-                         }},
+                     .each_step = [&](double stop_cost_s) { signals.set_stop_cost_s(stop_cost_s); }},
                     state);
-    const Trainer::End end = trainer.run();
+    bool is_stopped = trainer.run() == Trainer::End::kStopped;
     progress.finish();
     folder.update({{"step", trainer.state().step}, {"best", best.to_json()}});
     TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
-    if (end == Trainer::End::kStopped) {
+    if (!is_stopped && assembly_.eval.at_end) is_stopped = !add_final_results(store, stop_requested, outcome);
+    folder.update({{"summary", summary(trainer, outcome)}});
+    if (is_stopped) {
       outcome.code = signals.exit_code();
       const std::string reason = signals.reason().empty() ? "the file 'stop'" : signals.reason();
-      folder.update({{"summary", summary(trainer, {})}});
       folder.end_attempt("stopped", static_cast<int>(outcome.code), reason);
       log::info("stopped by {} after step {}; the same command goes on from here", reason, trainer.state().step);
     } else {
-      if (assembly_.eval.at_end) outcome.results = final_results(store);
       const auto& train = assembly_.train;
-      folder.update({{"summary", summary(trainer, outcome.results)}});
       folder.end_attempt("finished", 0, "finished");
       const auto files = write_run_report(run_dir_, table_spec(recipe_));
       folder.mark_done(
           {{"step", trainer.state().step},
            {"recipe_hash", recipe_.hash()},
            {"results", outcome.results},
+           {"signatures", outcome.signatures},
            {"stop", {{"max_steps", train.max_steps.value_or(0)}, {"max_epochs", train.max_epochs.value_or(0)}}}});
       log::info("finished after {} steps: {}", trainer.state().step, run_dir_.string());
-      for (const auto& [name, value] : outcome.results)
-        log::info("  {:<26}{}", name, console_value(name, value, /*exact=*/true));
+      for (const auto& [name, value] : outcome.results) {
+        const auto signature = outcome.signatures.find(name);
+        log::info("  {:<26}{}{}", name, console_value(name, value, /*exact=*/true),
+                  signature == outcome.signatures.end() ? "" : "  " + signature->second);
+      }
       for (const auto& file : files) log::info("report: {}", file.string());
     }
     return outcome;
@@ -285,20 +292,46 @@ void Session::start() {
   assembly_.method->on_start(*assembly_.optimizer);
 }
 
-/// The held-out splits, with the checkpoint that the recipe asks for.
-std::map<std::string, double> Session::final_results(const CheckpointStore& store) {
-  restore_weights(store.load(assembly_.eval.checkpoint), assembly_);
-  std::map<std::string, double> results;
-  for (const std::string& split : assembly_.task->splits())
-    for (const auto& [name, value] : evaluate(assembly_, split)) results[split + "/" + name] = value;
-  return results;
+/// The held-out splits, with the checkpoint that the recipe asks for. False where a stop cut it short: the last checkpoint
+/// is on disk, and the same command comes back here. Not so from weights alone, which are evaluated to the end.
+bool Session::add_final_results(const CheckpointStore& store, const std::function<bool()>& stop_requested,
+                                TrainOutcome& outcome) {
+  const auto contents = store.load(assembly_.eval.checkpoint);
+  restore_weights(contents, assembly_);
+  const auto between = [&] {
+    if (!assembly_.checkpoint.weights_only_at_end && stop_requested()) throw StopAsked();
+  };
+  const auto signatures = assembly_.task->signatures();
+  try {
+    for (const std::string& split : assembly_.task->splits()) {
+      const auto result = evaluate(assembly_, split, between);
+      write_evaluation(run_dir_,
+                       {.step = contents.step,
+                        .split = split,
+                        .metrics = result.metrics,
+                        .examples = result.examples,
+                        .signatures = signatures},
+                       result);
+      for (const auto& [name, value] : result.metrics) {
+        outcome.results[split + "/" + name] = value;
+        if (const auto found = signatures.find(std::string(metric_leaf(name))); found != signatures.end())
+          outcome.signatures[split + "/" + name] = found->second;
+      }
+    }
+  } catch (const StopAsked&) {
+    outcome.results.clear();
+    outcome.signatures.clear();
+    return false;
+  }
+  return true;
 }
 
-nlohmann::json Session::summary(const Trainer& trainer, const std::map<std::string, double>& results) const {
+nlohmann::json Session::summary(const Trainer& trainer, const TrainOutcome& outcome) const {
   const auto counts = count_parameters(assembly_);
   const auto& times = trainer.time_split();
   const MemoryEstimate estimate = estimate_memory(assembly_);
-  return {{"results", results},
+  return {{"results", outcome.results},
+          {"signatures", outcome.signatures},
           {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
           {"memory",
            {{"estimated_bytes", estimate.total()},

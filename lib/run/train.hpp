@@ -28,7 +28,8 @@ struct TrainFlags {
 struct TrainOutcome {
   ExitCode code = ExitCode::kDone;
   std::filesystem::path run_dir;
-  std::map<std::string, double> results;  ///< "test/f1", … once the run has finished
+  std::map<std::string, double> results;               ///< "test/f1", … once the run has finished
+  std::map<std::string, std::string> signatures = {};  ///< of "test/bleu" and its like: what makes it comparable
 };
 
 /// Trains a recipe in its run directory: resumes, steps, evaluates, saves, reports. Safe to call again: it goes on, or

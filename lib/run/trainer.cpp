@@ -10,8 +10,11 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
+#include "run/evaluation_files.hpp"
 #include "run/layer_statistics.hpp"
 #include "run/memory.hpp"
+#include "run/stop_signals.hpp"
 
 namespace sst::run {
 namespace {
@@ -38,10 +41,8 @@ MetricFields measured(const StepResult& result) {
 Trainer::End Trainer::run() {
   const auto& assembly = parts_.assembly;
   reported_step_ = state_.step;
-  if (state_.step == 0) {
-    if (assembly.eval.at_start) evaluate();
-    if (assembly.train.on_spike == "rollback") save(Save::kPeriodic);  // so that there is somewhere to go back to
-  }
+  if (state_.step == 0) state_.evaluation_due = assembly.eval.at_start;
+  if ((state_.step == 0 || state_.evaluation_due) && !goes_on_after_step()) return End::kStopped;
   while (!training_is_over()) {
     const Stopwatch watch;
     const bool went_on = take_step();
@@ -58,20 +59,33 @@ Trainer::End Trainer::run() {
         parts_.journal.weights(state_.step, last_.weights);
         since_weights_.restart();
       }
-      if (is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step)) evaluate();
-      if (training_is_over()) break;  // the last save is of another kind
-      if (is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step)) save(Save::kPeriodic);
-      if (parts_.save_requested()) save(Save::kAskedFor);
+      state_.evaluation_due = is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step);
     }
-    if (parts_.stop_requested()) {
-      save(Save::kAskedFor);
-      finish_saving();
-      return End::kStopped;
-    }
+    if (!goes_on_after_step()) return End::kStopped;
   }
   save(Save::kLast);
   finish_saving();
   return End::kFinished;
+}
+
+/// Evaluates and saves what is due between two steps. False where somebody asks to stop; then everything is on disk.
+bool Trainer::goes_on_after_step() {
+  if (state_.evaluation_due) evaluate();
+  const bool was_cut_short = state_.evaluation_due;
+  if (!was_cut_short && training_is_over()) return true;  // the last save is of another kind
+  if (is_save_due()) save(Save::kPeriodic);
+  if (parts_.save_requested()) save(Save::kAskedFor);
+  if (!was_cut_short && !parts_.stop_requested()) return true;
+  save(Save::kAskedFor);
+  finish_saving();
+  return false;
+}
+
+/// Before the first step only where a rollback needs somewhere to go back to.
+bool Trainer::is_save_due() const {
+  const auto& assembly = parts_.assembly;
+  if (state_.step == 0) return assembly.train.on_spike == "rollback";
+  return is_due(assembly.checkpoint.every, since_save_.seconds(), state_.step);
 }
 
 bool Trainer::take_step() {
@@ -201,31 +215,54 @@ void Trainer::report_layers() {
   since_layers_.restart();
 }
 
+/// Nothing is recorded before all splits are done: what a stop cuts short is made again when the run is resumed.
 void Trainer::evaluate() {
   const auto& assembly = parts_.assembly;
+  const auto signatures = assembly.task->signatures();
+  const auto between = [&] {
+    if (parts_.stop_requested()) throw StopAsked();
+  };
+  std::vector<std::pair<Evaluation, tasks::Evaluated>> done;
   for (const std::string& split : assembly.eval.splits) {
     const Stopwatch watch;
-    Evaluation evaluation;
-    evaluation.step = state_.step;
-    evaluation.split = split;
-    evaluation.metrics = run::evaluate(parts_.assembly, split);
-    evaluation.seconds = watch.seconds();
-    times_.evaluation += evaluation.seconds;
-
-    const auto& selected = parts_.best.options().metric;  // "valid/f1"
-    if (selected.rfind(split + "/", 0) == 0) {
-      const double value = evaluation.metrics.at(selected.substr(split.size() + 1));
-      const bool improved = parts_.best.observe(state_.step, value);
-      assembly.plateau->observe(improved);
-      if (improved) best_ = capture(assembly, parts_.recipe, state_, parts_.best);
-      evaluation.best_metric = selected;
-      evaluation.best = parts_.best.best().value_or(value);
-      evaluation.best_step = parts_.best.best_step();
+    try {
+      tasks::Evaluated result = run::evaluate(parts_.assembly, split, between);
+      Evaluation evaluation{.step = state_.step,
+                            .split = split,
+                            .metrics = result.metrics,
+                            .examples = result.examples,
+                            .signatures = signatures};
+      evaluation.seconds = watch.seconds();
+      done.emplace_back(std::move(evaluation), std::move(result));
+      times_.evaluation += watch.seconds();
+    } catch (const StopAsked&) {
+      times_.evaluation += watch.seconds();
+      return;
     }
-    parts_.journal.eval(state_.step, journal_fields(evaluation));
-    parts_.progress.evaluated(evaluation);
+  }
+  state_.evaluation_due = false;
+  for (auto& [evaluation, result] : done) {
+    write_evaluation(parts_.run_dir, evaluation, result);
+    record(evaluation);
+    if (!result.samples.empty()) log::info("{}", trim(samples_text(evaluation.split, result)));
   }
   since_evaluation_.restart();
+}
+
+/// An evaluation in the files and on the screen, and whether it is the best one.
+void Trainer::record(Evaluation evaluation) {
+  const auto& selected = parts_.best.options().metric;  // "valid/f1"
+  if (selected.rfind(evaluation.split + "/", 0) == 0) {
+    const double value = evaluation.metrics.at(selected.substr(evaluation.split.size() + 1));
+    const bool improved = parts_.best.observe(state_.step, value);
+    parts_.assembly.plateau->observe(improved);
+    if (improved) best_ = capture(parts_.assembly, parts_.recipe, state_, parts_.best);
+    evaluation.best_metric = selected;
+    evaluation.best = parts_.best.best().value_or(value);
+    evaluation.best_step = parts_.best.best_step();
+  }
+  parts_.journal.eval(state_.step, journal_fields(evaluation));
+  parts_.progress.evaluated(evaluation);
 }
 
 void Trainer::save(Save kind) {

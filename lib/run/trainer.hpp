@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -28,12 +29,14 @@ class Trainer {
   struct Parts {
     Assembly& assembly;
     const recipe::Recipe& recipe;
+    std::filesystem::path run_dir;
     CheckpointStore& store;
     Journal& journal;
     Progress& progress;
     BestTracker& best;
-    std::function<bool()> stop_requested, save_requested;  ///< asked after every step
-    /// A sign of life after every step, with the seconds that stopping would take: a step and a save, as measured.
+    std::function<bool()> stop_requested;  ///< asked after every step and every batch of an evaluation
+    std::function<bool()> save_requested;  ///< asked after every step
+    /// After every step the seconds that stopping would take: a step and a save, as measured.
     std::function<void(double stop_cost_s)> each_step;
   };
   enum class End { kFinished, kStopped };
@@ -59,7 +62,10 @@ class Trainer {
   void roll_back(const std::string& problem);
   void report_training();
   void report_layers();
+  bool goes_on_after_step();
   void evaluate();
+  void record(Evaluation evaluation);
+  bool is_save_due() const;
   enum class Save { kPeriodic, kAskedFor, kLast };
   void save(Save kind);
   void finish_saving();

@@ -64,7 +64,7 @@ nn::LossSum ImageClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
   return loss_of(logits_of(data_.train.pixels.index_select(0, index), pass), data_.train.labels.index_select(0, index));
 }
 
-Metrics ImageClassification::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated ImageClassification::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
   const auto known = splits();
   require(std::find(known.begin(), known.end(), split) != known.end(), "no split '" + split + "'");
   const torch::NoGradGuard no_grad;
@@ -72,6 +72,7 @@ Metrics ImageClassification::evaluate(const std::string& split, const nn::Pass& 
   double loss = 0;
   int64_t right = 0;
   for (int64_t first = 0; first < set.size(); first += kEvaluatedAtOnce) {
+    between();
     const int64_t count = std::min(kEvaluatedAtOnce, set.size() - first);
     const torch::Tensor labels = set.labels.narrow(0, first, count);
     const torch::Tensor logits = logits_of(set.pixels.narrow(0, first, count), pass);
@@ -79,7 +80,7 @@ Metrics ImageClassification::evaluate(const std::string& split, const nn::Pass& 
     right += logits.argmax(1).eq(labels).sum().item<int64_t>();
   }
   const auto images = static_cast<double>(set.size());
-  return {{"accuracy", static_cast<double>(right) / images}, {"loss", loss / images}};
+  return {.metrics = {{"accuracy", static_cast<double>(right) / images}, {"loss", loss / images}}};
 }
 
 std::vector<std::pair<std::string, std::string>> ImageClassification::facts() const {

@@ -48,7 +48,7 @@ class ImageClassification final : public Task {
 
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   /// "accuracy" and "loss", nats per image; of "train_set" over all training images, by the weights as they are.
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
 
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data_.sha256; }

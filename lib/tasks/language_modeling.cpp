@@ -150,12 +150,14 @@ nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
                  mine);
 }
 
-nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass) {
+nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,
+                                        const BetweenBatches& between) {
   const torch::NoGradGuard no_grad;
   double sum = 0, count = 0;
   for (int64_t first = 0; first < sequences; first += micro_batch()) {
     std::vector<int64_t> chosen(static_cast<size_t>(std::min(micro_batch(), sequences - first)));
     std::iota(chosen.begin(), chosen.end(), first);
+    between();
     const nn::LossSum loss = loss_of(dataset.batch(chosen), pass);
     sum += loss.sum.item<double>();
     count += loss.count;
@@ -163,14 +165,14 @@ nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64
   return {torch::scalar_tensor(sum, torch::kFloat64), count};
 }
 
-Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
   if (split != "valid") throw UserError("language models have no split '" + split + "'", "use valid");
   if (!data().valid) throw DataError("there is no validation text", "give data.valid, or data.valid_fraction above 0");
   const auto& dataset = *data().valid;
   int64_t sequences = dataset.size();
   if (recipe_.eval.max_batches)
     sequences = std::min(sequences, *recipe_.eval.max_batches * recipe_.sequences_per_step());
-  const nn::LossSum loss = loss_over(dataset, sequences, pass);
+  const nn::LossSum loss = loss_over(dataset, sequences, pass, between);
   const double mean = loss.sum.item<double>() / loss.count;
   Metrics metrics = {{"loss", mean}, {"ppl_token", std::exp(mean)}};
   // Words are known of the whole text only, and all of it but its first token has been predicted.
@@ -181,7 +183,7 @@ Metrics LanguageModeling::evaluate(const std::string& split, const nn::Pass& pas
         static_cast<double>(*data().valid_text_bytes) / static_cast<double>(dataset.tokens());
     metrics["bits_per_byte"] = mean / bytes_per_token / std::numbers::ln2;
   }
-  return metrics;
+  return {.metrics = std::move(metrics)};
 }
 
 std::vector<std::pair<std::string, std::string>> LanguageModeling::facts() const {

@@ -30,12 +30,14 @@ class LanguageModeling final : public Task {
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   /// "loss" in nats per token, "ppl_token", and of the text behind the tokens, where its size is known, "bits_per_byte"
   /// and "ppl_word" = exp(nats of the split / its words); the latter only where all of the split is evaluated.
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
 
   /// Nats over the targets of a batch, with a graph while gradients are enabled.
   nn::LossSum loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const;
   /// The same over the first `sequences` of a data set, in order, without a graph.
-  nn::LossSum loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass);
+  nn::LossSum loss_over(
+      const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,
+      const BetweenBatches& between = [] {});
 
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data().sha256; }

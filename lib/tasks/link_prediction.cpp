@@ -53,7 +53,7 @@ nn::LossSum LinkPrediction::loss(const nn::Pass& pass, int64_t /*part*/) {
   return loss_of(nn::link_scores(h, train_), nn::link_scores(h, negatives));
 }
 
-Metrics LinkPrediction::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated LinkPrediction::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& /*between*/) {
   require(split == "valid" || split == "test", "no split '" + split + "'");
   const torch::NoGradGuard no_grad;
   const bool valid = split == "valid";
@@ -64,10 +64,10 @@ Metrics LinkPrediction::evaluate(const std::string& split, const nn::Pass& pass)
   const nn::LossSum loss = loss_of(positive, negative);
   const auto scores =
       positive.scalar_type() == torch::kFloat64 ? rank<double>(positive, negative) : rank<float>(positive, negative);
-  return {{"loss", loss.sum.item<double>() / loss.count},
-          {"roc_auc", scores.roc_auc},
-          {"average_precision", scores.average_precision},
-          {"auc_ap_mean", (scores.roc_auc + scores.average_precision) / 2}};
+  return {.metrics = {{"loss", loss.sum.item<double>() / loss.count},
+                      {"roc_auc", scores.roc_auc},
+                      {"average_precision", scores.average_precision},
+                      {"auc_ap_mean", (scores.roc_auc + scores.average_precision) / 2}}};
 }
 
 std::vector<std::pair<std::string, std::string>> LinkPrediction::facts() const {

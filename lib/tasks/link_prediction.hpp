@@ -14,7 +14,7 @@ class LinkPrediction final : public GraphTask {
   explicit LinkPrediction(const GraphRecipe& recipe);
 
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 
  private:

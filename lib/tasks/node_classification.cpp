@@ -42,7 +42,8 @@ nn::LossSum NodeClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
   return loss_of(classifier_->forward(h), train_);
 }
 
-Metrics NodeClassification::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated NodeClassification::evaluate(const std::string& split, const nn::Pass& pass,
+                                       const BetweenBatches& /*between*/) {
   require(split == "valid" || split == "test", "no split '" + split + "'");
   const torch::NoGradGuard no_grad;
   const Part& part = split == "valid" ? valid_ : test_;
@@ -51,10 +52,10 @@ Metrics NodeClassification::evaluate(const std::string& split, const nn::Pass& p
   const torch::Tensor predicted = logits.argmax(1).to(torch::kCPU).contiguous();
   const auto scores = metrics::classification_scores(
       {predicted.data_ptr<int64_t>(), static_cast<size_t>(predicted.numel())}, part.labels, graph_.classes);
-  return {{"loss", loss.sum.item<double>() / loss.count},
-          {"accuracy", scores.accuracy},
-          {"f1", scores.f1},
-          {"f1_macro", scores.f1_macro}};
+  return {.metrics = {{"loss", loss.sum.item<double>() / loss.count},
+                      {"accuracy", scores.accuracy},
+                      {"f1", scores.f1},
+                      {"f1_macro", scores.f1_macro}}};
 }
 
 std::vector<std::pair<std::string, std::string>> NodeClassification::facts() const {

@@ -13,7 +13,7 @@ class NodeClassification final : public GraphTask {
 
   std::vector<std::string> lorentz_parameters() const override { return {"decoder.cls"}; }
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 
  private:

@@ -73,6 +73,7 @@ TaskEntry language_entry() {
 TaskEntry translation_entry() {
   return {.doc = "sentences of one language from those of another",
           .metrics = {"loss", "ppl_token", "accuracy", "bleu", "chrf"},
+          .counts_tokens = true,
           .space =
               [](const recipe::Recipe& recipe) {
                 const bool is_lorentz = recipe.text("model.geometry") == "lorentz";

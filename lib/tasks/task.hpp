@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +18,22 @@
 namespace sst::tasks {
 
 using Metrics = std::map<std::string, double>;  ///< "loss", "f1", … of one split
+
+/// A sentence that an evaluation has translated.
+struct Translated {
+  std::string source, reference, hypothesis;
+};
+
+/// What an evaluation of a split found.
+struct Evaluated {
+  Metrics metrics;
+  int64_t examples = 0;                       ///< that were looked at; 0: all of the split
+  std::vector<Translated> translations = {};  ///< of all its sentences in order, where text was decoded
+  std::vector<size_t> samples = {};           ///< those of them that are to be shown
+};
+
+/// Called between the batches of an evaluation; what it throws ends it.
+using BetweenBatches = std::function<void()>;
 
 /// What is known of the work once the data are read, before there is a model.
 struct Workload {
@@ -52,7 +69,10 @@ class Task {
   /// The loss of one part of an optimizer step, with a graph. `pass.step` decides every random choice.
   virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
   /// `split` is one of splits(); `pass` is one of evaluation.
-  virtual Metrics evaluate(const std::string& split, const nn::Pass& pass) = 0;
+  virtual Evaluated evaluate(
+      const std::string& split, const nn::Pass& pass, const BetweenBatches& between = [] {}) = 0;
+  /// What makes the value of a metric comparable, by the metric: {"bleu", "nrefs:1|case:mixed|…"}.
+  virtual std::map<std::string, std::string> signatures() const { return {}; }
 
   /// The files that text is tokenized with, by the name under which a checkpoint keeps them.
   virtual std::map<std::string, std::filesystem::path> tokenizer_files() const { return {}; }

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
-#include "core/log.hpp"
 #include "core/text.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "text/line_reader.hpp"
@@ -22,6 +22,7 @@ using data::TranslationSplit;
 
 constexpr int64_t kDecodedTokens = 4096;  ///< padded source tokens that are decoded at a time
 constexpr double kLargestNats = 100;      ///< per token, so that a perplexity stays a number
+constexpr std::array<const char*, 2> kTextMetrics = {"bleu", "chrf"};
 
 TranslationSplit split_named(const std::string& name) {
   return name == "train"   ? TranslationSplit::kTrain
@@ -46,14 +47,14 @@ Translation::Translation(TranslationRecipe recipe)
 const Translation::Corpora& Translation::corpora() const {
   if (corpora_) return *corpora_;
   const auto read = [&](TranslationSplit split) {
-    auto options = data::parallel_options(recipe_.data, split);
+    auto options = data::parallel_options(recipe_.data, split, recipe_.model.max_positions);
     options.keeps_text = split == TranslationSplit::kTrain && recipe_.tokenizer.sampling_alpha > 0;
     return text::ParallelCorpus(data::parallel_files(recipe_.data, split, recipe_.data_root), *tokenizers_.source,
                                 *tokenizers_.target, options);
   };
   Corpora all{.train = read(TranslationSplit::kTrain), .valid = read(TranslationSplit::kValid), .test = {}};
   if (has_test()) all.test = read(TranslationSplit::kTest);
-  all.batches = static_cast<int64_t>(data::PairBatches(all.train.lengths(), recipe_.step.limit(), 0, 0).size());
+  all.batches = epoch_of(all.train, 0).size();
   for (const text::PairLength& length : all.train.lengths()) {
     all.source_tokens += length.source;
     all.target_tokens += length.target + 1;
@@ -77,7 +78,8 @@ Workload Translation::workload() const {
   const int64_t micro_batches = recipe_.step.micro_batches();
   return {.hidden_size = recipe_.model.hidden_size,
           .rows_per_step = all.target_tokens * micro_batches / all.batches,
-          .step = {.per_epoch = std::max<int64_t>((all.batches + micro_batches / 2) / micro_batches, 1)},
+          .step = {.per_epoch = std::max<int64_t>((all.batches + micro_batches / 2) / micro_batches, 1),
+                   .tokens = std::max<int64_t>(all.target_tokens * micro_batches / all.batches, 1)},
           .euclidean = recipe_.model.geometry == "euclidean",
           .counts_tokens = true};
 }
@@ -87,10 +89,15 @@ void Translation::build(const nn::Build& build) {
   model_ = models::make_translation_model(recipe_.model, vocabulary_, build);
 }
 
+data::PairBatches Translation::epoch_of(const text::ParallelCorpus& corpus, int64_t epoch) const {
+  using Order = data::PairBatches::Order;
+  return {corpus.lengths(), recipe_.step.limit(), recipe_.seed, epoch,
+          recipe_.data.shuffle ? Order::kShuffled : Order::kAsTheyLie};
+}
+
 models::TranslationBatch Translation::training_batch(int64_t micro_batch) const {
   const int64_t epoch = micro_batch / corpora().batches, index = micro_batch % corpora().batches;
-  if (!epoch_ || epoch_->first != epoch)
-    epoch_.emplace(epoch, data::PairBatches(corpora().train.lengths(), recipe_.step.limit(), recipe_.seed, epoch));
+  if (!epoch_ || epoch_->first != epoch) epoch_.emplace(epoch, epoch_of(corpora().train, epoch));
   return batch(corpora().train, epoch_->second[index],
                recipe_.tokenizer.sampling_alpha > 0 ? std::optional(epoch) : std::nullopt);
 }
@@ -105,7 +112,8 @@ models::TranslationBatch Translation::batch(const text::ParallelCorpus& corpus, 
                                combine(static_cast<uint64_t>(*sampled_in_epoch), static_cast<uint64_t>(pair)));
     CounterRng rng(recipe_.seed, Stream::kData, index);
     const auto& [source, target] = corpus.text(pair);
-    const auto longest = static_cast<size_t>(is_source ? recipe_.data.max_src_len : recipe_.data.max_tgt_len);
+    const auto most = data::longest_pair(recipe_.data, recipe_.model.max_positions);
+    const auto longest = static_cast<size_t>(is_source ? most.source : most.target);
     Sentence ids;
     (is_source ? tokenizers_.source : tokenizers_.target)
         ->encode_sampled(is_source ? source : target, recipe_.tokenizer.sampling_alpha, rng, ids);
@@ -113,21 +121,26 @@ models::TranslationBatch Translation::batch(const text::ParallelCorpus& corpus, 
     return ids;
   };
   std::vector<Sentence> sources, targets;
-  size_t source_width = 0, target_width = 0;
   for (const int64_t pair : pairs) {
     const auto source = corpus.source(pair), target = corpus.target(pair);
     sources.push_back(sampled_in_epoch ? drawn(pair, true) : Sentence(source.begin(), source.end()));
     targets.push_back(sampled_in_epoch ? drawn(pair, false) : Sentence(target.begin(), target.end()));
-    source_width = std::max(source_width, sources.back().size());
-    target_width = std::max(target_width, targets.back().size() + 2);
   }
-  const auto rows = static_cast<int64_t>(pairs.size());
-  const auto padded = [&](size_t width, int64_t padding) {
-    return torch::full({rows, static_cast<int64_t>(width)}, padding, torch::kInt64);
+  return padded(sources, targets);
+}
+
+/// Sentences side by side, with what stands around a target.
+models::TranslationBatch Translation::padded(const std::vector<std::vector<int32_t>>& sources,
+                                             const std::vector<std::vector<int32_t>>& targets) const {
+  size_t source_width = 0, target_width = 0;
+  for (const auto& source : sources) source_width = std::max(source_width, source.size());
+  for (const auto& target : targets) target_width = std::max(target_width, target.size() + 2);
+  const auto filled = [&](size_t width, int64_t padding) {
+    return torch::full({std::ssize(sources), static_cast<int64_t>(width)}, padding, torch::kInt64);
   };
-  models::TranslationBatch batch{.source = padded(source_width, vocabulary_.source_padding),
-                                 .source_lengths = torch::empty({rows}, torch::kInt64),
-                                 .target = padded(target_width, vocabulary_.target_padding)};
+  models::TranslationBatch batch{.source = filled(source_width, vocabulary_.source_padding),
+                                 .source_lengths = torch::empty({std::ssize(sources)}, torch::kInt64),
+                                 .target = filled(target_width, vocabulary_.target_padding)};
   for (size_t row = 0; row < sources.size(); ++row) {
     batch.source_lengths.mutable_data_ptr<int64_t>()[row] = static_cast<int64_t>(sources[row].size());
     std::copy(sources[row].begin(), sources[row].end(), batch.source.mutable_data_ptr<int64_t>() + row * source_width);
@@ -169,11 +182,12 @@ std::string Translation::source_word(const std::string& line, const std::vector<
   return std::string(words.at(place));
 }
 
-Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
+Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
   const torch::NoGradGuard no_grad;
   const auto& pairs = corpus(split);
+  const int64_t examples = evaluated_pairs(split);
   std::vector<int64_t> order;
-  for (int64_t pair = 0; pair < pairs.size(); ++pair)
+  for (int64_t pair = 0; pair < examples; ++pair)
     if (pairs.lengths()[static_cast<size_t>(pair)].source > 0) order.push_back(pair);  // nothing to translate
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
     return pairs.lengths()[static_cast<size_t>(a)].target < pairs.lengths()[static_cast<size_t>(b)].target;
@@ -183,70 +197,92 @@ Metrics Translation::evaluate(const std::string& split, const nn::Pass& pass) {
   double nll = 0, correct = 0, count = 0;
   size_t first = 0;
   for (const size_t end : data::cut_batches(lengths, {.size = kDecodedTokens})) {
+    between();
     const auto loss = model_->loss(batch(pairs, std::span(order).subspan(first, end - first)), {}, pass);
     nll += loss.nll.item<double>();
     correct += loss.correct.item<double>();
     count += loss.count;
     first = end;
   }
-  Metrics metrics = {{"loss", nll / count},
-                     {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
-                     {"accuracy", correct / count}};
-  if (decodes(split)) add_text_metrics(split, pass, metrics);
-  return metrics;
+  Evaluated result{.metrics = {{"loss", nll / count},
+                               {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
+                               {"accuracy", correct / count}},
+                   .examples = examples};
+  if (decodes(split)) add_translations(split, pass, between, result);
+  return result;
+}
+
+/// From the start of the split on.
+int64_t Translation::evaluated_pairs(const std::string& split) const {
+  const auto& lengths = corpus(split).lengths();
+  const auto& most = recipe_.eval.max_batches;
+  if (split != "valid" || !most) return static_cast<int64_t>(lengths.size());
+  const auto ends = data::cut_batches(lengths, recipe_.step.limit());
+  return static_cast<int64_t>(ends[std::min(static_cast<size_t>(*most), ends.size()) - 1]);
 }
 
 bool Translation::decodes(const std::string& split) const {
   const auto& wanted = recipe_.metrics;
-  const auto is_wanted = [&](const char* name) {
-    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-  };
-  return split == "test" || wanted.empty() || is_wanted("bleu") || is_wanted("chrf");
+  return split == "test" || wanted.empty() ||
+         std::find_first_of(wanted.begin(), wanted.end(), kTextMetrics.begin(), kTextMetrics.end()) != wanted.end();
 }
 
-void Translation::add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics) {
-  const auto files = data::parallel_files(recipe_.data, split_named(split), recipe_.data_root);
-  std::vector<std::string> sources, references;
-  text::ParallelReader reader(files);
-  for (text::SentencePair pair; reader.next(pair);) {
+void Translation::add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
+                                   Evaluated& result) {
+  std::vector<std::string> sources, references, hypotheses;
+  text::ParallelReader reader(data::parallel_files(recipe_.data, split_named(split), recipe_.data_root));
+  for (text::SentencePair pair; std::ssize(sources) < result.examples && reader.next(pair);) {
     sources.push_back(pair.source);
     const std::string reference = recipe_.data.lowercase ? text::to_lower(pair.target) : pair.target;
     references.push_back(recipe_.tokenizer.type == "whitespace" ? text::without_joiners(reference) : reference);
   }
-  std::vector<std::string> translations;
-  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass))
-    translations.push_back(std::move(best.front().text));
-  for (const char* name : {"bleu", "chrf"}) {
-    const auto metric = metrics::translation_metrics().at(name)(recipe_.scoring);
-    const std::vector<std::vector<std::string>> only = {references};
-    metrics[name] = metrics::corpus_score(*metric, translations, only);
-    log::info("{} {} {:.2f} {}", split, metric->name(), metrics[name], metric->signature(1));
-  }
-  const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), sources.size());
-  for (size_t i = 0; i < shown; ++i) {
-    const size_t line = i * sources.size() / shown;
-    log::info("{} {}: {}\n  reference  {}\n  translated {}", split, line + 1, sources[line], references[line],
-              translations[line]);
-  }
+  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass, between))
+    hypotheses.push_back(std::move(best.front().text));
+  const std::vector<std::vector<std::string>> only = {references};
+  for (const char* name : kTextMetrics)
+    result.metrics[name] =
+        metrics::corpus_score(*metrics::translation_metrics().at(name)(recipe_.scoring), hypotheses, only);
+  for (size_t i = 0; i < sources.size(); ++i)
+    result.translations.push_back({std::move(sources[i]), std::move(references[i]), std::move(hypotheses[i])});
+  const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), result.translations.size());
+  for (size_t i = 0; i < shown; ++i) result.samples.push_back(i * result.translations.size() / shown);
+}
+
+std::map<std::string, std::string> Translation::signatures() const {
+  std::map<std::string, std::string> signatures;
+  for (const char* name : kTextMetrics)
+    signatures[name] = metrics::translation_metrics().at(name)(recipe_.scoring)->signature(/*references=*/1);
+  return signatures;
+}
+
+std::vector<int64_t> Translation::source_ids(const std::string& line) const {
+  std::vector<int32_t> ids;
+  tokenizers_.source->encode(line, ids);
+  if (const int64_t most = recipe_.model.max_positions; std::ssize(ids) > most)
+    throw DataError(fmt::format("the sentence has {} tokens, but the model takes at most {}", ids.size(), most),
+                    "shorten it: the model was trained with this model.max_positions");
+  return {ids.begin(), ids.end()};
+}
+
+void Translation::require_translatable(const std::string& line) const {
+  text::require_utf8(line);
+  source_ids(recipe_.data.lowercase ? text::to_lower(line) : line);
 }
 
 std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const std::string> lines,
                                                                 const models::BeamOptions& options,
-                                                                int64_t batch_tokens, const nn::Pass& pass) {
-  const auto& source_words = *tokenizers_.source;
+                                                                int64_t batch_tokens, const nn::Pass& pass,
+                                                                const BetweenBatches& between) {
   const auto& target_words = *tokenizers_.target;
   std::vector<std::vector<int64_t>> sources;
   std::vector<std::string> texts_read;
   for (const std::string& line : lines) {
-    text::require_utf8(line);
     texts_read.push_back(recipe_.data.lowercase ? text::to_lower(line) : line);
-    std::vector<int32_t> ids;
-    source_words.encode(texts_read.back(), ids);
-    sources.emplace_back(ids.begin(), ids.end());
+    sources.push_back(source_ids(texts_read.back()));
   }
   models::BeamOptions how = options;
   if (target_words.unknown()) how.repeatable_words = {*target_words.unknown()};
-  const auto found = models::translate(*model_, sources, how, batch_tokens, pass);
+  const auto found = models::translate(*model_, sources, how, batch_tokens, pass, between);
   std::vector<std::vector<TranslatedText>> texts(lines.size());
   for (size_t i = 0; i < lines.size(); ++i)
     for (const auto& hypothesis : found[i]) {
@@ -263,6 +299,47 @@ std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const 
       texts[i].push_back({target_words.join(pieces), join(pieces, " "), hypothesis.score});
     }
   return texts;
+}
+
+std::vector<PairScore> Translation::score(std::span<const text::SentencePair> pairs, int64_t batch_tokens,
+                                          const nn::Pass& pass) {
+  const auto encoded = [&](const text::Tokenizer& tokenizer, const std::string& text, const std::string& place,
+                           int64_t most) {
+    std::vector<int32_t> ids;
+    tokenizer.encode(recipe_.data.lowercase ? text::to_lower(text) : text, ids);
+    if (std::ssize(ids) > most)
+      throw DataError(
+          fmt::format("{}: the sentence has {} tokens, but the model takes at most {}", place, ids.size(), most));
+    return ids;
+  };
+  std::vector<std::vector<int32_t>> sources, targets;
+  std::vector<text::PairLength> lengths;
+  std::vector<PairScore> scores(pairs.size());
+  std::vector<size_t> order;
+  for (const text::SentencePair& pair : pairs) {
+    const int64_t most = recipe_.model.max_positions;
+    sources.push_back(encoded(*tokenizers_.source, pair.source, pair.source_place, most));
+    targets.push_back(encoded(*tokenizers_.target, pair.target, pair.target_place, most - 1));
+    if (!sources.back().empty()) order.push_back(sources.size() - 1);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return targets[a].size() < targets[b].size(); });
+  for (const size_t pair : order)
+    lengths.push_back({static_cast<int32_t>(sources[pair].size()), static_cast<int32_t>(targets[pair].size())});
+  size_t first = 0;
+  for (const size_t end : data::cut_batches(lengths, {.size = batch_tokens})) {
+    std::vector<std::vector<int32_t>> batch_sources, batch_targets;
+    for (size_t i = first; i < end; ++i) {
+      batch_sources.push_back(sources[order[i]]);
+      batch_targets.push_back(targets[order[i]]);
+    }
+    const torch::Tensor log_p = model_->log_p(padded(batch_sources, batch_targets), pass).cpu();
+    for (size_t i = first; i < end; ++i)
+      scores[order[i]] = {.log_p = log_p[static_cast<int64_t>(i - first)].item<double>(),
+                          .tokens = lengths[i].target + 1};
+    first = end;
+  }
+  return scores;
 }
 
 std::map<std::string, std::filesystem::path> Translation::tokenizer_files() const {
@@ -285,11 +362,14 @@ std::vector<std::pair<std::string, std::string>> Translation::facts() const {
       {"train", all.train.counts().summary()},
       {"", fmt::format("{} {} and {} {} tokens", with_thousands(all.source_tokens), recipe_.data.src_lang,
                        with_thousands(all.target_tokens), recipe_.data.tgt_lang)},
-      {"valid", size(all.valid)}};
+      {"valid", size(all.valid) + (recipe_.eval.max_batches ? fmt::format(", of which the first {} are evaluated",
+                                                                          with_thousands(evaluated_pairs("valid")))
+                                                            : "")}};
   if (all.test) lines.emplace_back("test", size(*all.test));
   lines.emplace_back(
       "step", fmt::format("{} of {} micro-batches of at most {} {}", step.micro_batches(), with_thousands(all.batches),
                           with_thousands(step.limit().size), step.max_tokens ? "tokens" : "pairs"));
+  for (const auto& [name, signature] : signatures()) lines.emplace_back(name, signature);
   if (step.label_smoothing > 0) lines.emplace_back("smoothing", fmt::format("{}", step.label_smoothing));
   return lines;
 }

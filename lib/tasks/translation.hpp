@@ -23,6 +23,12 @@ struct TranslatedText {
   double score = 0;    ///< Σ log p divided by the length norm
 };
 
+/// How likely a translation is, given its source.
+struct PairScore {
+  double log_p = 0;    ///< Σ ln p of its words and end
+  int64_t tokens = 0;  ///< those; 0 for an empty source, of which nothing is predicted
+};
+
 /// Translation by an encoder and a decoder. Micro-batches are those of an endless list, epoch after epoch, whose order
 /// follows from the seed; an optimizer step takes the next few of them.
 class Translation final : public Task {
@@ -44,12 +50,21 @@ class Translation final : public Task {
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   /// "loss" in nats per target token, without smoothing, "ppl_token", "accuracy" of the next token given the right ones
   /// before it; "bleu" and "chrf" of the decoded text, from 0 to 100, where eval.metrics names them and for the test split.
-  Metrics evaluate(const std::string& split, const nn::Pass& pass) override;
+  /// Of the valid split eval.max_batches may leave a first part.
+  Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
 
+  /// Throws DataError for a line that translate() could not take: malformed, or longer than the model.
+  void require_translatable(const std::string& line) const;
   /// The best translations of each line, best first.
-  std::vector<std::vector<TranslatedText>> translate(std::span<const std::string> lines,
-                                                     const models::BeamOptions& options, int64_t batch_tokens,
-                                                     const nn::Pass& pass);
+  std::vector<std::vector<TranslatedText>> translate(
+      std::span<const std::string> lines, const models::BeamOptions& options, int64_t batch_tokens,
+      const nn::Pass& pass, const BetweenBatches& between = [] {});
+
+  /// How likely each pair is.
+  ///   throws    DataError with the pair's place for text that is longer than the model
+  std::vector<PairScore> score(std::span<const text::SentencePair> pairs, int64_t batch_tokens, const nn::Pass& pass);
+
+  std::map<std::string, std::string> signatures() const override;
 
   std::map<std::string, std::filesystem::path> tokenizer_files() const override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
@@ -63,12 +78,18 @@ class Translation final : public Task {
   const Corpora& corpora() const;
   const text::ParallelCorpus& corpus(const std::string& split) const;
   bool decodes(const std::string& split) const;
+  int64_t evaluated_pairs(const std::string& split) const;
+  data::PairBatches epoch_of(const text::ParallelCorpus& corpus, int64_t epoch) const;
+  std::vector<int64_t> source_ids(const std::string& line) const;
   /// One micro-batch of the endless list.
   models::TranslationBatch training_batch(int64_t micro_batch) const;
   models::TranslationBatch batch(const text::ParallelCorpus& corpus, std::span<const int64_t> pairs,
                                  std::optional<int64_t> sampled_in_epoch = {}) const;
+  models::TranslationBatch padded(const std::vector<std::vector<int32_t>>& sources,
+                                  const std::vector<std::vector<int32_t>>& targets) const;
   std::string source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const;
-  void add_text_metrics(const std::string& split, const nn::Pass& pass, Metrics& metrics);
+  void add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
+                        Evaluated& result);
 
   TranslationRecipe recipe_;
   SentenceTokenizers tokenizers_;

@@ -62,6 +62,9 @@ void train(const TranslationRecipe& recipe, bool source, bool target, const fs::
 }
 
 std::shared_ptr<const text::SentenceTokenizer> open(const TranslationRecipe& recipe, const fs::path& path) {
+  if (recipe.tokenizer.model && !fs::exists(path))
+    throw DataError("there is no tokenizer '" + path.string() + "'",
+                    "name one in tokenizer.model, or leave it out to have one trained");
   require_trained(path);
   auto tokenizer = text::make_tokenizer(with_model(recipe.tokenizer, path), recipe.data_root);
   auto* const sentences = dynamic_cast<text::SentenceTokenizer*>(tokenizer.get());
@@ -104,12 +107,24 @@ void check_batch(const Recipe& recipe, Diagnostics& diagnostics, const Translati
   whole("sentences", step.max_sentences, step.global_batch_sentences);
 }
 
+/// Calls check(name, split, files) for every split; what is wrong with its data is an error at its place in the recipe.
+template <class Check>
+void each_split(const Recipe& recipe, Diagnostics& diagnostics, const TranslationRecipe& translation,
+                const Check& check) {
+  for (const auto& [name, split] : data::translation_splits()) {
+    try {
+      const auto files = data::parallel_files(translation.data, split, translation.data_root);
+      if (!files.source.empty()) check(name, split, files);
+    } catch (const DataError& error) {
+      diagnostics.error("E-data", recipe.place("data." + name), error.what(), error.hint());
+    }
+  }
+}
+
 /// Reads every pair once: line counts, encoding, and pairs of one split in another.
 void check_files(const Recipe& recipe, Diagnostics& diagnostics, const TranslationRecipe& translation) {
   std::unordered_set<size_t> trained;  // hashes of pairs; a false match is too rare to matter for a warning
-  for (const auto& [name, split] : data::translation_splits()) {
-    const auto files = data::parallel_files(translation.data, split, translation.data_root);
-    if (files.source.empty()) continue;
+  each_split(recipe, diagnostics, translation, [&](const std::string& name, TranslationSplit split, const auto& files) {
     text::ParallelReader reader(files);
     text::SentencePair pair;
     int64_t seen = 0;
@@ -124,7 +139,17 @@ void check_files(const Recipe& recipe, Diagnostics& diagnostics, const Translati
       diagnostics.warning("W-leak", recipe.place("data." + name),
                           fmt::format("{} pairs of data.{} are training pairs too", seen, name),
                           "its scores will be better than they should be");
-  }
+  });
+}
+
+/// Sentences that the model cannot take, where they would end a run: training text that is filtered loses them instead.
+void check_lengths(const Recipe& recipe, Diagnostics& diagnostics, const TranslationRecipe& translation,
+                   const SentenceTokenizers& tokenizers) {
+  each_split(recipe, diagnostics, translation, [&](const std::string&, TranslationSplit split, const auto& files) {
+    if (split == TranslationSplit::kTrain && translation.data.too_long != "error") return;
+    text::ParallelCorpus(files, *tokenizers.source, *tokenizers.target,
+                         data::parallel_options(translation.data, split, translation.model.max_positions));
+  });
 }
 
 /// Nothing when the text is absent or wrong.
@@ -143,19 +168,23 @@ std::optional<SentenceTokenizers> check_text(const Recipe& recipe, Diagnostics& 
                       "neither tokenizer.model nor tokenizer.vocab_size is given",
                       "name a trained model, or the number of pieces to train");
   if (diagnostics.has_errors()) return std::nullopt;
-  if (!fs::exists(translation.data_root)) {
-    diagnostics.note(recipe.place("data"), "there is no folder '" + translation.data_root +
+  if (!data::has_parallel_files(translation.data, translation.data_root)) {
+    diagnostics.note(recipe.place("data"), "none of its files is in '" + translation.data_root +
                                                "', so the data were not checked; docs/translation.md says what belongs "
                                                "there");
     return std::nullopt;
   }
+  check_files(recipe, diagnostics, translation);
+  if (diagnostics.has_errors()) return std::nullopt;
   try {
-    check_files(recipe, diagnostics, translation);
-    return translation.open_tokenizers();
-  } catch (const DataError& error) {
-    diagnostics.note(recipe.place("data"), std::string(error.what()) + "; " + error.hint());
-  } catch (const UserError& error) {
-    diagnostics.error("E-data", recipe.place("data"), error.what(), error.hint());
+    const auto tokenizers = translation.open_tokenizers();
+    check_lengths(recipe, diagnostics, translation, tokenizers);
+    return tokenizers;
+  } catch (const Error& error) {
+    if (tokenizer.model)
+      diagnostics.error("E-data", recipe.place("tokenizer.model"), error.what(), error.hint());
+    else  // `train` and `prepare` train it
+      diagnostics.note(recipe.place("tokenizer"), std::string(error.what()) + "; " + error.hint());
   }
   return std::nullopt;
 }

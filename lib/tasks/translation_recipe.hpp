@@ -49,9 +49,13 @@ struct TranslationStepOptions {
 /// `eval` of translation.
 struct TranslationEvalOptions {
   int64_t samples = 5;
+  std::optional<int64_t> max_batches;
 
   template <class Field>
   void describe(Field& field) {
+    field(
+        max_batches, "max_batches", recipe::at_least(1),
+        "an evaluation during training looks at so many micro-batches from the start of the valid split; default: all");
     field(samples, "samples", recipe::at_least(0), "translations that are shown when text is decoded");
   }
 };

@@ -43,16 +43,18 @@ struct PairCounts {
 
 struct ParallelOptions {
   bool lowercase = false;
-  std::optional<PairFilter> filter = {};  ///< for training text; a pair with an empty side is dropped then, too
-  bool keeps_text = false;                ///< for drawing other segmentations of it
+  std::optional<PairFilter> filter = {};   ///< for training text; a pair with an empty side is dropped then, too
+  std::optional<PairLength> longest = {};  ///< what a model can take: of text that is not filtered, more is an error
+  bool keeps_text = false;                 ///< for drawing other segmentations of it
+  int64_t threads = 1;                     ///< that encode
 };
 
 /// Parallel text as ids, in memory.
 class ParallelCorpus {
  public:
   /// Without a filter every pair is kept, so that pair i is line i.
-  ///   throws    DataError with file and line: what ParallelReader throws; a pair that is too long with TooLong::kError;
-  ///             nothing left
+  ///   throws    DataError with file and line: what ParallelReader throws; a pair that is too long with TooLong::kError
+  ///             or without a filter; nothing left, or nothing to translate
   ParallelCorpus(const ParallelFiles& files, const Tokenizer& source, const Tokenizer& target,
                  const ParallelOptions& options);
 
@@ -81,8 +83,14 @@ class ParallelCorpus {
       return std::span(ids).subspan(start, ends[i] - start);
     }
   };
-  bool keeps(const PairFilter& filter, const SentencePair& pair, std::vector<int32_t>& source,
-             std::vector<int32_t>& target);
+  /// A pair of sentences with its ids.
+  struct EncodedPair {
+    SentencePair text;
+    std::vector<int32_t> source, target;
+  };
+  /// Appends a pair unless the filter drops it.
+  void add(EncodedPair& pair, const ParallelOptions& options);
+  bool keeps(const PairFilter& filter, EncodedPair& pair);
 
   Side source_, target_;
   std::vector<PairLength> lengths_;

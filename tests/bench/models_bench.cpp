@@ -1,6 +1,7 @@
-// Translation models of width 256 with 3 + 3 layers and IWSLT'14's vocabularies, on one thread: a training step of 64
-// sentence pairs of 24 to 32 words (forward, backward, clipping, optimizer), and a beam search of 64 sentences, 25 words
-// each.
+// Translation models with IWSLT'14's vocabularies: a training step of 64 sentence pairs of 25 to 32 words (forward,
+// backward, clipping, optimizer), and a beam search of 64 sentences, 25 words each. Width 256 with 3 + 3 layers on one
+// thread; the papers' 6 + 6 layers, hyperbolic of width 64 and Euclidean of 512, on all threads: mt_step.py has their
+// peers.
 
 #include "models/beam_search.hpp"
 #include "models/translation_registry.hpp"
@@ -14,12 +15,17 @@ namespace {
 
 constexpr int64_t kSentences = 64, kLongest = 32, kSourceWords = 6632, kTargetWords = 8848;
 
-std::shared_ptr<models::TranslationModel> translator(const std::string& geometry) {
+struct Shape {
+  std::string geometry;
+  int64_t hidden_size = 256, heads = 4, layers = 3;
+};
+
+std::shared_ptr<models::TranslationModel> translator(const Shape& shape) {
   models::TranslationOptions options;
-  options.geometry = geometry;
-  options.hidden_size = 256;
-  options.num_heads = 4;
-  options.encoder_layers = options.decoder_layers = 3;
+  options.geometry = shape.geometry;
+  options.hidden_size = shape.hidden_size;
+  options.num_heads = shape.heads;
+  options.encoder_layers = options.decoder_layers = shape.layers;
   options.dropout = options.attention_dropout = 0.1;
   return models::make_translation_model(options, {.source_size = kSourceWords, .target_size = kTargetWords},
                                         {.seed = 1});
@@ -27,7 +33,8 @@ std::shared_ptr<models::TranslationModel> translator(const std::string& geometry
 
 models::TranslationBatch sentence_pairs() {
   const torch::Tensor place = torch::arange(kLongest), row = torch::arange(kSentences).unsqueeze(1);
-  const torch::Tensor lengths = kLongest - torch::arange(kSentences) / 8, words = 4 + (row * 131 + place * 37) % 6000;
+  const torch::Tensor lengths = kLongest - torch::arange(kSentences).floor_divide(8),
+                      words = 4 + (row * 131 + place * 37) % 6000;
   const torch::Tensor padded = torch::where(place < lengths.unsqueeze(1), words, torch::ones_like(words));
   return {.source = padded,
           .source_lengths = lengths,
@@ -46,15 +53,18 @@ optim::Optimizer optimizer_of(const models::TranslationModel& model) {
   return optimizer;
 }
 
-void translation_step(benchmark::State& state, const std::string& geometry) {
-  const Threads one(1);
-  const auto model = translator(geometry);
+void translation_step(benchmark::State& state, const Shape& shape) {
+  const auto model = translator(shape);
   optim::Optimizer optimizer = optimizer_of(*model);
   const auto batch = sentence_pairs();
-  int64_t step = 0;
+  int64_t step = 0, parameters = 0;
+  for (const auto& [name, tensor] : nn::trainable_tensors(*model)) parameters += tensor.numel();
+  const auto target_tokens = batch.source_lengths.sum().item<double>();
+  state.counters["parameters"] = static_cast<double>(parameters);
+  state.counters["target_tokens"] = target_tokens;
   for (auto _ : state) {
     optimizer.zero_grad();
-    const double scale = 1.0 / (kSentences * kLongest);
+    const double scale = 1 / target_tokens;
     const nn::Pass pass{.training = true, .seed = 1, .step = step++, .loss_scale = scale};
     (model->loss(batch, {.label_smoothing = 0.1}, pass).sum * scale).backward();
     optim::clip_gradients_(optimizer.parameters(), 0.5);
@@ -64,7 +74,7 @@ void translation_step(benchmark::State& state, const std::string& geometry) {
 
 void translation_beam(benchmark::State& state, const std::string& geometry, int64_t beam) {
   const Threads one(1);
-  const auto model = translator(geometry);
+  const auto model = translator({.geometry = geometry});
   const auto batch = sentence_pairs();
   std::vector<std::vector<int64_t>> sources;
   for (int64_t i = 0; i < kSentences; ++i) {
@@ -81,7 +91,8 @@ void translation_beam(benchmark::State& state, const std::string& geometry, int6
 const bool translations_registered = [] {
   for (const std::string geometry : {"euclidean", "lorentz"}) {
     benchmark::RegisterBenchmark(("translation_step/" + geometry).c_str(), [geometry](benchmark::State& state) {
-      translation_step(state, geometry);
+      const Threads one(1);
+      translation_step(state, {.geometry = geometry});
     })->Apply(measured_briefly);
     for (const int64_t beam : {1, 4})
       benchmark::RegisterBenchmark(
@@ -90,6 +101,13 @@ const bool translations_registered = [] {
           ->Apply(measured_briefly);
   }
   beside("translation_step/lorentz", "translation_step/euclidean");
+  for (const auto& [name, shape] :
+       {std::pair<std::string, Shape>{"lorentz_64",
+                                      {.geometry = "lorentz", .hidden_size = 64, .heads = 4, .layers = 6}},
+        {"euclidean_512", {.geometry = "euclidean", .hidden_size = 512, .heads = 8, .layers = 6}}})
+    benchmark::RegisterBenchmark(("translation_step/" + name).c_str(), [shape = shape](benchmark::State& state) {
+      translation_step(state, shape);
+    })->Apply(measured_briefly);
   return true;
 }();
 

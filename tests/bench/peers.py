@@ -12,13 +12,13 @@ TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 PACKAGES = ["torch==2.13.0", "numpy", "transformers==4.57.6", "peft==0.18.0"]
 
 
-def python(install):
-    """The peers' Python; `install` makes its environment in build/peers first."""
-    binary = ENVIRONMENT / "bin" / "python"
+def python(install, environment=ENVIRONMENT, packages=PACKAGES):
+    """The peers' Python; `install` makes its environment first."""
+    binary = environment / "bin" / "python"
     if install:
         if not binary.exists():
-            venv.create(ENVIRONMENT, with_pip=True)
-        subprocess.run([binary, "-m", "pip", "install", "--quiet", "--extra-index-url", TORCH_INDEX, *PACKAGES],
+            venv.create(environment, with_pip=True)
+        subprocess.run([binary, "-m", "pip", "install", "--quiet", "--extra-index-url", TORCH_INDEX, *packages],
                        check=True, stdout=sys.stderr)
     return binary if binary.exists() else pathlib.Path(sys.executable)
 
@@ -33,5 +33,5 @@ def run(command, threads, environment=None):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         sys.exit(f"{pathlib.Path(sys.argv[0]).stem}: {' '.join(map(str, command))} ended with {child.returncode}; "
-                 "--install makes the peers' environment in build/peers")
+                 "--install makes the peers' environment below build")
     return output, time.monotonic() - start, usage.ru_maxrss * 1024 / 1e9

@@ -102,3 +102,16 @@ TEST_CASE("batches of sentences have their number, but for the rest", "[data]") 
   std::ranges::sort(sizes);
   CHECK(sizes == std::vector<size_t>{44, 128, 128});
 }
+
+TEST_CASE("without shuffling every epoch has the pairs where they lie", "[data]") {
+  const auto lengths = drawn_lengths(200);
+  const BatchLimit limit{.size = 256};
+  const auto batches = all_batches(PairBatches(lengths, limit, 1, 0, PairBatches::Order::kAsTheyLie));
+  CHECK(batches == all_batches(PairBatches(lengths, limit, 2, 5, PairBatches::Order::kAsTheyLie)));
+  int64_t next = 0;
+  for (const auto& batch : batches) {
+    CHECK(cost(batch, lengths) <= limit.size);
+    for (const int64_t pair : batch) CHECK(pair == next++);
+  }
+  CHECK(next == 200);
+}

@@ -1,4 +1,5 @@
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
@@ -19,6 +20,17 @@ std::string translation_recipe(const std::string& name) { return source("recipes
 std::string contents(const std::filesystem::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+nlohmann::json json_of(const Outcome& outcome) {
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  return nlohmann::json::parse(outcome.out);
+}
+
+std::string step_name(int64_t step) {
+  const std::string digits = std::to_string(step);
+  return "step-" + std::string(8 - digits.size(), '0') + digits;
 }
 
 }  // namespace
@@ -51,15 +63,153 @@ TEST_CASE("a translation model is prepared, trained, and translates line by line
   CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 60);
   CHECK(list.out.rfind("0\t", 0) == 0);
 
-  // What the trainer says of the test split is what the plain scorer says of the files.
-  const Outcome scored = program.run({"score", "--hyp", "hyp", "--ref", "data/smoke/test.tgt", "--json"});
-  const Outcome evaluated = program.run({"eval", "run", "--json"});
-  REQUIRE(scored.code == 0);
-  REQUIRE(evaluated.code == 0);
-  const auto number_after = [](const std::string& text, const std::string& key) {
-    return std::stod(text.substr(text.find(':', text.find(key)) + 1));
+  // What the trainer says of the test split is what the plain scorer says of the files, signature included.
+  const auto scored = json_of(
+      program.run({"score", "--hyp", "hyp", "--ref", "data/smoke/test.tgt", "--metrics", "bleu,chrf", "--json"}));
+  const auto evaluated = json_of(program.run({"eval", "run", "--json"}));
+  CHECK(evaluated.at("results").at("test/bleu") == scored.at("scores")[0].at("score"));
+  CHECK(evaluated.at("results").at("test/chrf") == scored.at("scores")[1].at("score"));
+  CHECK(evaluated.at("signatures").at("test/chrf") == scored.at("scores")[1].at("signature"));
+  const std::string signature = scored.at("scores")[0].at("signature");
+  CHECK(evaluated.at("signatures").at("test/bleu") == signature);
+  for (const std::string& text : {program.run({"eval", "run"}).out, contents(folder.path() / "run/metrics.jsonl"),
+                                  contents(folder.path() / "run/report.md"), trained.err, trained.out})
+    CHECK_THAT(text, ContainsSubstring(signature));
+  CHECK_THAT(contents(folder.path() / "run/report.md"), ContainsSubstring("| test BLEU |"));
+
+  const std::string step = step_name(evaluated.at("step"));
+  CHECK(contents(folder.path() / "run/eval" / step / "test.hyp.txt") == all);
+  const auto scores = nlohmann::json::parse(contents(folder.path() / "run/eval/step-00000010/valid.scores.json"));
+  CHECK(scores.at("signatures").at("bleu") == signature);
+  CHECK(scores.at("metrics").at("bleu").is_number());
+  CHECK(scores.at("examples") == 20);
+  CHECK_THAT(contents(folder.path() / "run/eval/step-00000010/samples.txt"), ContainsSubstring("valid 1\n  source "));
+}
+
+TEST_CASE("a pair's log-probability is what the search found, and malformed input loses nothing", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({translation_recipe("full"), "--out", "run", "model.max_positions=12"}).code == 0);
+  const std::string input = (folder.path() / "data/smoke/test.src").string();
+  const auto translated =
+      json_of(program.run({"translate", "run", "--input", input, "--json", "eval.decode.length_norm=none"}));
+  std::ofstream hypotheses(folder.path() / "hyp");
+  for (const auto& line : translated) hypotheses << line.at("translations")[0].at("text").get<std::string>() << "\n";
+  hypotheses.close();
+  const auto scored = json_of(program.run({"score", "run", "--src", input, "--tgt", "hyp", "--json"}));
+  REQUIRE(scored.at("pairs").size() == 20);
+  for (size_t i = 0; i < 20; ++i)
+    CHECK(scored.at("pairs")[i].at("log_p").get<double>() ==
+          Approx(translated[i].at("translations")[0].at("score").get<double>()).margin(1e-4));
+  CHECK(program.run({"score", "run", "--src", input}).code == 2);
+
+  std::ofstream(folder.path() / "in") << "a b\nc d\na \xff b\ne f\n";
+  std::ofstream(folder.path() / "long") << "a b\na a a a a a a a a a a a a a\n";
+  for (const auto& [name, lines, what] :
+       {std::tuple{"in", 2, "line 3 of the input: "}, {"long", 1, "line 2 of the input: the sentence has 14 tokens"}}) {
+    Program reading = program;
+    reading.input = folder.path() / name;
+    const Outcome refused = reading.run({"translate", "run"});
+    CHECK(refused.code == 3);
+    CHECK_THAT(refused.err, ContainsSubstring(what));
+    CHECK(std::count(refused.out.begin(), refused.out.end(), '\n') == lines);
+  }
+  const Outcome validated = program.run({"validate", translation_recipe("full"), "model.max_positions=5"});
+  CHECK(validated.code == 3);
+  CHECK_THAT(validated.err, ContainsSubstring("E-data") && ContainsSubstring("valid.src:") &&
+                                ContainsSubstring("the model takes at most 5"));
+}
+
+TEST_CASE("a translation model is exported under its own names, merged", "[end_to_end]") {
+  const std::string recipe = GENERATE("sst", "lorentz_lora");
+  CAPTURE(recipe);
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({translation_recipe(recipe), "--out", "run", "train.max_steps=10"}).code == 0);
+  const Outcome exported = program.run({"export", "run", "--format", "safetensors", "--out", "exported"});
+  INFO(exported.err);
+  REQUIRE(exported.code == 0);
+  CHECK_THAT(exported.out, ContainsSubstring("the largest weight difference is 0"));
+  const auto config = nlohmann::json::parse(contents(folder.path() / "exported/config.json"));
+  CHECK(config.at("model").at("hidden_size") == 16);
+  CHECK(config.at("vocabulary").at("end") == 3);
+  const Outcome inspected = program.run({"inspect", "exported/model.safetensors"});
+  CHECK_THAT(inspected.out, ContainsSubstring("encoder.layers.0.self_attn.q_proj.weight"));
+  CHECK_THAT(inspected.out, !ContainsSubstring("lora_a") && !ContainsSubstring("sigma"));
+  CHECK(std::filesystem::exists(folder.path() / "exported/tgt.vocab"));
+  CHECK(program.run({"export", "run", "--out", "hf"}).code == 2);
+}
+
+TEST_CASE("a stop within an evaluation saves, and the run goes on as if there had been none", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  const auto evaluations = [&](const std::string& run) {
+    std::vector<nlohmann::json> lines;
+    std::ifstream file(folder.path() / run / "metrics.jsonl");
+    for (std::string line; std::getline(file, line);) {
+      auto entry = nlohmann::json::parse(line);
+      if (entry.at("kind") != "eval") continue;
+      entry.erase("time");
+      entry.erase("valid/seconds");
+      lines.push_back(entry);
+    }
+    return lines;
   };
-  CHECK(number_after(scored.out, "\"score\"") == Approx(number_after(evaluated.out, "test/bleu")).margin(0.006));
+  const std::vector<std::string> more = {"eval.patience=9", "checkpoint.best_metric=valid/bleu", "train.ema=0.9"};
+  const auto command = [&](const std::string& out) {
+    std::vector<std::string> words = {translation_recipe("sst"), "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  REQUIRE(program.run(command("whole")).code == 0);
+  // An evaluation has four batches, two of them of the averages; the last ones are of valid and test at the end.
+  for (const int batch : {1, 7, 16, 18, 24}) {
+    CAPTURE(batch);
+    const std::string run = "cut" + std::to_string(batch);
+    const Outcome stopped =
+        program.run(command(run), {{"SST_FAULT", "evaluation.batch:" + std::to_string(batch) + ":stop"}});
+    INFO(stopped.err);
+    REQUIRE(stopped.code == 75);
+    CHECK_FALSE(std::filesystem::exists(folder.path() / run / "DONE"));
+    const Outcome resumed = program.run(command(run));
+    INFO(resumed.err);
+    REQUIRE(resumed.code == 0);
+    const Outcome diff = program.run({"inspect", "whole", "--diff", run});
+    INFO(diff.out << diff.err);
+    CHECK(diff.code == 0);
+    CHECK(program.run({"inspect", "whole/checkpoints/best", "--diff", run + "/checkpoints/best"}).code == 0);
+    CHECK(evaluations("whole") == evaluations(run));
+  }
+}
+
+TEST_CASE("tokens count in translation as they do elsewhere", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  const Outcome trained =
+      program.run({translation_recipe("full"), "--out", "run", "train.max_steps=null", "train.max_train_tokens=2000",
+                   "eval.every=500token", "eval.max_batches=2", "data.shuffle=false", "data.num_workers=3"});
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  std::vector<int64_t> steps;
+  int64_t examples = 0, tokens = 0;
+  std::ifstream file(folder.path() / "run/metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry.at("kind") == "train") tokens = entry.at("tokens");
+    if (entry.at("kind") != "eval") continue;
+    steps.push_back(entry.at("step"));
+    examples = entry.at("valid/examples");
+  }
+  REQUIRE(steps.size() >= 2);
+  CHECK(steps[1] == 2 * steps[0]);
+  CHECK(tokens > 1500);
+  CHECK(tokens < 2500);
+  CHECK((examples > 2 && examples < 20));
+  CHECK_THAT(trained.err, ContainsSubstring("of which the first " + std::to_string(examples) + " are evaluated"));
 }
 
 TEST_CASE("an empty line stays one, and what is no translation model is refused", "[end_to_end]") {
@@ -112,6 +262,10 @@ TEST_CASE("the mean of checkpoints translates where the data are not", "[end_to_
   CHECK(translated.code == 0);
   CHECK(program.run({"translate", "run", "--input", "in", "--weights", "ema"}).code == 0);
   CHECK(program.run({"average", "run", "--last", "9", "--out", "more"}).code == 2);
+  CHECK(program.run({"average", "run/checkpoints/last", "--last", "2", "--out", "more"}).code == 2);
+  const Outcome nowhere = program.run({"average", "nowhere", "--last", "2", "--out", "more"});
+  CHECK(nowhere.code == 4);
+  CHECK_THAT(nowhere.err, ContainsSubstring("'nowhere' does not exist"));
 }
 
 TEST_CASE("a translation run cut at any step and continued ends with the weights of an unbroken run",
@@ -153,10 +307,40 @@ TEST_CASE("a translation recipe's mistakes are located", "[end_to_end]") {
   refused({"tokenizer.type=bytes"}, "E-tokenizer");
   refused({"data.test.src=smoke/train.src"}, "E-same-file");
   refused({"model.geometry=lorentz"}, "E-optimizer");
-  std::ofstream(folder.path() / "data/smoke/valid.tgt", std::ios::app) << "one more\n";
-  const Outcome uneven = program.run({translation_recipe("full"), "--out", "run"});
-  CHECK(uneven.code == 3);
-  CHECK_THAT(uneven.err, ContainsSubstring("valid.tgt"));
+  refused({"model.geometry=lorentz", "optim.name=riemannian_adam", "model.norm=post"}, "E-model");
+}
+
+TEST_CASE("pair data that are wrong are an error where they stand, and absent ones a note", "[end_to_end]") {
+  const TemporaryFolder folder;
+  const Program program(folder.path());
+  const auto data = folder.path() / "data/smoke";
+  const auto check = [&](const std::string& what, const std::vector<std::string>& more = {}) {
+    for (const std::string verb : {"validate", "train"}) {
+      std::vector<std::string> words = {verb, translation_recipe("full")};
+      words.insert(words.end(), more.begin(), more.end());
+      const Outcome outcome = program.run(words);
+      INFO(verb << ": " << what << "\n" << outcome.err);
+      CHECK(outcome.code == 3);
+      CHECK_THAT(outcome.err, ContainsSubstring(what) && ContainsSubstring("E-data"));
+    }
+    testing::write_smoke_pairs(folder.path());
+  };
+  const Outcome absent = program.run({"validate", "--strict", translation_recipe("full")});
+  CHECK(absent.code == 0);
+  CHECK_THAT(absent.err, ContainsSubstring("were not checked"));
+  CHECK(program.run({translation_recipe("full")}).code == 3);
+
+  testing::write_smoke_pairs(folder.path());
+  std::ofstream(data / "valid.tgt", std::ios::app) << "one more\n";
+  check("valid.src:20: the file ends with this line, but ");
+  std::ofstream(data / "test.src") << "a b\n\xff\n";
+  check("test.src:2: byte 1 of the line (0xff) is not UTF-8");
+  std::ofstream(data / "train.src") << "";
+  std::ofstream(data / "train.tgt") << "";
+  check("train.src' holds no line");
+  std::filesystem::remove(data / "test.tgt");
+  check("test.tgt");
+  check("there is no tokenizer '", {"tokenizer.model=nowhere"});
 }
 
 }  // namespace sst

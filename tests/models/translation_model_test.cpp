@@ -415,6 +415,20 @@ TEST_CASE("dropout belongs to the sentence, not to its place in a batch", "[mode
   CHECK(part(0, 3, pass) != Approx(part(0, 3, {})).epsilon(1e-6));
 }
 
+TEST_CASE("what sentences are given as log-probabilities is minus their loss, with the norm at either place",
+          "[models]") {
+  TranslationOptions options = sized(any_geometry(), 16, 2);
+  if (options.geometry == "euclidean" && GENERATE(false, true)) options.norm = "post";
+  const auto model = small_model(options);
+  CHECK(model->named_parameters().contains("encoder.norm.weight") ==
+        (options.geometry == "euclidean" && !options.norm));
+  const TranslationBatch batch = some_batch();
+  const Tensor log_p = model->log_p(batch);
+  REQUIRE(log_p.sizes() == torch::IntArrayRef{batch.target.size(0)});
+  CHECK((log_p < 0).all().item<bool>());
+  CHECK(-log_p.sum().item<double>() == Approx(model->loss(batch, {}, {}).nll.item<double>()).epsilon(1e-10));
+}
+
 TEST_CASE("sentences that do not fit and options that do not fit are refused", "[models]") {
   const std::string geometry = any_geometry();
   TranslationOptions options = sized(geometry, 16, 1);
@@ -430,6 +444,9 @@ TEST_CASE("sentences that do not fit and options that do not fit are refused", "
   options = sized("lorentz", 16, 1);
   options.activation = "gelu";
   CHECK_THROWS_WITH(small_model(options), ContainsSubstring("model.activation"));
+  options = sized("lorentz", 16, 1);
+  options.norm = "pre";
+  CHECK_THROWS_WITH(small_model(options), ContainsSubstring("model.norm"));
   options = sized("lorentz", 16, 1);
   options.num_heads = 16;
   CHECK_THROWS_WITH(small_model(options), ContainsSubstring("model.num_heads"));

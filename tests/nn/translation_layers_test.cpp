@@ -256,7 +256,7 @@ TEST_CASE("the pre-norm feed-forward part gives the published values and gradien
   for (const auto& [name, value] : entry.at("parameters").items())
     values[testing::mt_name("feed_forward." + name).substr(4)] = mt_tensor(value);
   const Tensor x = mt_tensor(entry.at("input")).requires_grad_();
-  PreNormFeedForward layer({.hidden_size = x.size(2), .ffn_size = values.at("fc1.weight").size(0)}, kDouble, "ffn");
+  TransformerFeedForward layer({.hidden_size = x.size(2), .ffn_size = values.at("fc1.weight").size(0)}, kDouble, "ffn");
   testing::set_tensors(layer, values);
   const Tensor out = layer.forward(x, {});
   CHECK(close(out, mt_tensor(entry.at("output"))));
@@ -265,12 +265,28 @@ TEST_CASE("the pre-norm feed-forward part gives the published values and gradien
 }
 
 TEST_CASE("the inner dropout of the feed-forward part has a rate of its own", "[nn]") {
-  PreNormFeedForward layer({.hidden_size = 4, .ffn_size = 300, .dropout = 0, .activation_dropout = 0.5}, kDouble,
-                           "ffn");
+  TransformerFeedForward layer({.hidden_size = 4, .ffn_size = 300, .dropout = 0, .activation_dropout = 0.5}, kDouble,
+                               "ffn");
   const Tensor x = draw({2, 3, 4}, 1);
   const Tensor trained = layer.forward(x, {.training = true, .seed = 1});
   CHECK_FALSE(torch::equal(trained, layer.forward(x, {})));
   CHECK(torch::equal(trained, layer.forward(x, {.training = true, .seed = 1})));
+}
+
+TEST_CASE("with the norm behind its parts a block gives what has zero mean and unit variance", "[nn]") {
+  const Tensor x = draw({2, 3, 8}, 1) * 3 + 1;
+  TransformerFeedForward feed_forward({.hidden_size = 8, .ffn_size = 16, .norm_place = NormPlace::kAfter}, kDouble,
+                                      "ffn");
+  TransformerAttention attention({.hidden_size = 8, .heads = 2, .norm_place = NormPlace::kAfter}, kDouble, "attn");
+  for (const Tensor& out : {feed_forward.forward(x, {}), attention.self(x, {}, {})}) {
+    CHECK(out.mean(-1).abs().max().item<double>() < 1e-12);
+    CHECK((out.var(-1, /*unbiased=*/false) - 1).abs().max().item<double>() < 1e-4);
+  }
+  // With zero maps the sublayer is the norm of its input alone.
+  const torch::NoGradGuard no_grad;
+  for (auto& parameter : feed_forward.named_parameters())
+    if (parameter.key().rfind("fc", 0) == 0) parameter.value().zero_();
+  CHECK(close(feed_forward.forward(x, {}), torch::layer_norm(x, {8}, {}, {}, 1e-6)));
 }
 
 TEST_CASE("a padding row starts at zero and gets no gradient from being looked up", "[nn]") {

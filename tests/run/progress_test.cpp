@@ -101,6 +101,18 @@ TEST_CASE("the validation line is the documented one", "[run]") {
         "valid 900  loss 0.610  f1 0.8055  best 0.8120 at 850  0.1 s");
 }
 
+TEST_CASE("a score that compares with its like only is never written without its signature", "[run]") {
+  const Evaluation bleu = {.step = 12000,
+                           .metrics = {{"bleu", 21.37}, {"loss", 4.105}},
+                           .examples = 512,
+                           .signatures = {{"bleu", "nrefs:1|tok:13a"}, {"chrf", "nrefs:1|nc:6"}}};
+  CHECK_THAT(plain_line(bleu), ContainsSubstring("bleu=21.37 bleu_signature=nrefs:1|tok:13a"));
+  const auto line = nlohmann::json::parse(metric_line("", "eval", 12000, journal_fields(bleu)));
+  CHECK(line.at("valid/bleu_signature") == "nrefs:1|tok:13a");
+  CHECK(line.at("valid/examples") == 512);
+  CHECK_FALSE(line.contains("valid/chrf_signature"));  // not computed
+}
+
 TEST_CASE("a graph task shows epochs per second and no tokens", "[run]") {
   CHECK(bar_line(graph_status(500), 5000, 109, 120, false) ==
         "train 500/5,000 ██▏                  10%  loss 0.500  41.3 epochs/s  eta 1m49s");

@@ -11,6 +11,7 @@
 #include "core/file.hpp"
 #include "run/gnuplot.hpp"
 #include "run/plot.hpp"
+#include "run/report_charts.hpp"
 #include "tests/run/made_runs.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -150,6 +151,20 @@ TEST_CASE("the end of a run is an aligned list of results and costs", "[run]") {
         "  of which               compute 8.0 s, svd 1.2 s\n"
         "  version                0.1.0 (abcdef0)\n"
         "  folder                 runs/sst2-s1\n");
+}
+
+TEST_CASE("the page of a translation run has the curves of its scores", "[run]") {
+  RunRecord run = made_run("full", "", 1, 0.8);
+  run.curves["valid/bleu"] = run.curves["valid/chrf"] = {{1, 10.0}, {2, 20.0}};
+  const auto count = [&](const std::string& metric, const std::string& title) {
+    const auto figures = run_figures(run, metric);
+    return std::count_if(figures.front().charts.begin(), figures.front().charts.end(),
+                         [&](const Chart& chart) { return chart.title + ": " + chart.y_label == title; });
+  };
+  for (const std::string metric : {"test/loss", "test/bleu"}) {
+    CHECK(count(metric, "Validation BLEU: validation BLEU") == 1);
+    CHECK(count(metric, "Validation chrF2: validation chrF2") == 1);
+  }
 }
 
 TEST_CASE("a table's page shows every row, the states, and curves with ids of their own", "[run]") {

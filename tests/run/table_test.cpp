@@ -55,6 +55,21 @@ TEST_CASE("a run that is not counted is explained under the table", "[run]") {
   CHECK(has("Made by 0.1.0 (abcdef0)."));
 }
 
+TEST_CASE("scores of translations stand with their signatures, and different ones are told", "[run]") {
+  CHECK(metric_label("test/bleu") == "test BLEU");
+  CHECK(metric_label("valid/ema_0.999/ppl_token") == "valid ema_0.999 perplexity per token");
+  auto runs = std::vector<RunRecord>{made_run("full", "", 1, 0.8), made_run("full", "", 2, 0.8)};
+  for (auto& run : runs) run.signatures = {{"test/bleu", "tok:13a"}, {"valid/bleu", "tok:13a"}};
+  const auto notes_of = [](const std::vector<RunRecord>& all) {
+    const auto notes = footnotes(make_table("t", all, {}));
+    return sst::join(notes, "\n");
+  };
+  CHECK_THAT(notes_of(runs), ContainsSubstring("\nBLEU: tok:13a.\n"));
+  runs[1].signatures["test/bleu"] = "tok:intl";
+  CHECK_THAT(notes_of(runs),
+             ContainsSubstring("BLEU has several signatures, which do not compare: tok:13a; tok:intl."));
+}
+
 TEST_CASE("a finished run without the metric, or with one that is not finite, does not vanish", "[run]") {
   std::vector<RunRecord> runs = {made_run("full", "", 1, 0.8), made_run("full", "", 2, std::nan(""))};
   runs.push_back(made_run("full", "", 3, 0.8));

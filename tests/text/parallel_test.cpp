@@ -118,6 +118,40 @@ TEST_CASE("evaluation text keeps every line, training text is filtered with its 
              ContainsSubstring("no pair is left: kept 0 of 5 pairs"));
 }
 
+TEST_CASE("evaluation text that a model cannot take is an error, training text is filtered", "[text]") {
+  const MadeCorpora made;
+  CHECK(made.read({.longest = PairLength{4, 4}}).size() == 5);
+  CHECK_THAT(data_error([&] {
+               made.read({.longest = PairLength{3, 3}});
+             }),
+             ContainsSubstring("a.de:2: the sentence has 4 tokens, but the model takes at most 3"));
+  CHECK_THAT(data_error([&] { made.read({.longest = PairLength{9, 2}}); }), ContainsSubstring("a.en:"));
+}
+
+TEST_CASE("the number of threads changes nothing in a corpus", "[text]") {
+  const TemporaryFolder folder;
+  std::string source, target;
+  for (int i = 0; i < 20000; ++i) {
+    source += "w" + std::to_string(i % 97) + " w" + std::to_string(i % 89) + "\n";
+    target += "w" + std::to_string(i % 83) + "\n";
+  }
+  write_text(folder / "s", source);
+  write_text(folder / "t", target);
+  std::vector<std::string> words = source_specials();
+  for (int i = 0; i < 97; ++i) words.push_back("w" + std::to_string(i));
+  write_vocabulary(folder / "v", words);
+  const Whitespace tokenizer(folder / "v");
+  const ParallelFiles files{.source = {folder / "s"}, .target = {folder / "t"}};
+  const ParallelCorpus one(files, tokenizer, tokenizer, {}), four(files, tokenizer, tokenizer, {.threads = 4});
+  REQUIRE(one.size() == 20000);
+  CHECK(one.lengths() == four.lengths());
+  CHECK(one.digests() == four.digests());
+  for (int64_t pair = 0; pair < one.size(); pair += 7) {
+    CHECK(std::ranges::equal(one.source(pair), four.source(pair)));
+    CHECK(std::ranges::equal(one.target(pair), four.target(pair)));
+  }
+}
+
 TEST_CASE("the ratio and length filter keeps what Moses' clean-corpus keeps", "[text]") {
   const auto vectors = text_vectors("mt_text_vectors.json");
   if (!vectors) return;
