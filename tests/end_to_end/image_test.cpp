@@ -52,7 +52,7 @@ TEST_CASE("an image run cut at any step and continued ends with the weights of a
                 .code == 0);
   program.run({image_recipe(method), "--out", "cut", "model.dropout=0.1"},
               {{"SST_FAULT", "checkpoint.after_file:2:kill"}});
-  REQUIRE(program.run({image_recipe(method), "--out", "cut", "model.dropout=0.1"}).code == 0);
+  REQUIRE(program.run(rest).code == 0);
   const Outcome diff = program.run({"inspect", "whole", "--diff", "cut"});
   INFO(diff.out << diff.err);
   CHECK(diff.code == 0);
