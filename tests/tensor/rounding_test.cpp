@@ -36,7 +36,7 @@ TEST_CASE("stochastic rounding keeps the expectation, and gives neighbours only"
 
 TEST_CASE("what bfloat16 has, infinities and NaN are not rounded, and the same draws give the same bits", "[tensor]") {
   const float infinity = std::numeric_limits<float>::infinity();
-  const torch::Tensor exact = torch::tensor({0.0F, 1.0F, -2.5F, 3.0e38F, infinity, -infinity});
+  const torch::Tensor exact = torch::tensor({0.0F, 1.0F, -2.5F, 96.0F, infinity, -infinity});
   CHECK(torch::equal(stochastically_rounded(exact, kDraws), exact.to(torch::kBFloat16)));
   CHECK(stochastically_rounded(torch::full({9}, std::nan("")), kDraws).isnan().all().item<bool>());
   const torch::Tensor wide = torch::linspace(0.1, 2, 101);
