@@ -43,6 +43,17 @@ command line: error: override 'train.max_step=100': unknown key [E-unknown-key]
 )");
 }
 
+TEST_CASE("errors of data alone end with the code of data, any other one with that of the recipe", "[recipe]") {
+  Diagnostics diagnostics;
+  CHECK(diagnostics.exit_code() == ExitCode::kDone);
+  diagnostics.error("E-data", Place::in(source_with(9, "  train: {src: a.de}"), 9, 15, 4), "'a.de' is empty",
+                    "prepare it again");
+  CHECK(diagnostics.render().rfind("recipes/sst_d64.yaml:9:15: error: 'a.de' is empty [E-data]\n", 0) == 0);
+  CHECK(diagnostics.exit_code() == ExitCode::kData);
+  diagnostics.error("E-rank", Place::command_line("method.rank=9"), "too large", "");
+  CHECK(diagnostics.exit_code() == ExitCode::kUsage);
+}
+
 TEST_CASE("colour marks only the words error, warning, note and hint", "[recipe]") {
   Diagnostics diagnostics;
   diagnostics.warning("W-lr", Place::command_line("optim.lr=9"), "unusual", "is this right?");
