@@ -118,9 +118,7 @@ Action add_report(CLI::App& command) {
   const auto options = std::make_shared<Options>();
   command.description("one run's page, or a table over many runs");
   command.add_option("runs", options->runs, "run directories, or folders of them")->type_name("RUN...");
-  command
-      .add_option("--table", options->table,
-                  "a printed table by its name, or a recipe's: from the runs named, else from all in its out_root")
+  command.add_option("--table", options->table, "a printed table or a recipe's, from RUNs or else all of out_root")
       ->type_name("NAME|RECIPE");
   command.add_option("--metric", options->metric, "what the cells show, such as test/f1")->type_name("METRIC");
   command.add_option("--out", options->out, "folder for the pages; default: beside the runs")->type_name("DIR");

@@ -174,13 +174,12 @@ Action add_score(CLI::App& command) {
   command.add_option("--tgt", options->target, "their translations, to be scored by the model")->type_name("FILE");
   add_translation_options(command, *options);
   command.allow_extras();
-  examples(
-      command,
-      "  sst-train score --hyp out.de --ref test.de                 # BLEU with sacreBLEU's signature\n"
-      "  sst-train score --hyp out.de --ref test.de --metrics bleu,chrf++ --baseline old.de\n"
-      "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
-      "  sst-train score runs/multi30k/3fa9c1d2-s1 --src test.de --tgt test.en   # of the target, given the source\n"
-      "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
+  examples(command,
+           "  sst-train score --hyp out.de --ref test.de                 # BLEU with sacreBLEU's signature\n"
+           "  sst-train score --hyp out.de --ref test.de --metrics bleu,chrf++ --baseline old.de\n"
+           "  sst-train score runs/lm_small/8b2d77aa-s1 < lines.txt      # log-probability, tokens, text\n"
+           "  sst-train score runs/multi30k/3fa9c1d2-s1 --src test.de --tgt test.en   # of targets\n"
+           "  sst-train score runs/gpt2/3fa9c1d2-s1 --tokens val.bin --seq-len 1024");
   return [options, &command](const CommonFlags& common) {
     if (!options->files.hypotheses.empty())
       return score_translations(options->files, translation_scores(command, *options), common);

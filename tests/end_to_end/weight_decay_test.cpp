@@ -97,7 +97,7 @@ TEST_CASE("a sweep over checkpoints goes on from each with its moments, at a rat
   REQUIRE(swept.code == 0);
   int runs = 0;
   for (const auto& run : std::filesystem::directory_iterator(folder / "runs/tiny")) {
-    if (!run.is_directory()) continue;
+    if (!std::filesystem::exists(run.path() / "run.json")) continue;
     ++runs;
     for (const auto& line : lines_of_kind(run.path(), "train")) CHECK(line.at("optim/lr") == 1e-5);
     const auto inspected = program.run({"inspect", (run.path() / "checkpoints/step-00000001").string()});
