@@ -53,8 +53,7 @@ Action add_average(CLI::App& command) {
            "  sst-train average runs/iwslt14/3fa9c1d2-s1 --last 5 --out averaged\n"
            "  sst-train translate averaged < test.en > test.hyp.de");
   return [options](const CommonFlags& common) {
-    if (fs::exists(options->out) && !(fs::is_directory(options->out) && fs::is_empty(options->out)))
-      throw UserError("'" + options->out + "' is there already", "name a new folder with --out");
+    require_new_folder(options->out);
     const auto folders = chosen_checkpoints(options->paths, options->last);
     const auto mean = run::mean_of(folders);
     fs::create_directories(options->out);

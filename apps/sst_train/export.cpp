@@ -51,6 +51,7 @@ nlohmann::ordered_json config_of(const recipe::Recipe& recipe, int64_t step) {
 /// A folder with model.safetensors, config.json, recipe.yaml and the tokenizer's files.
 ///   returns   the largest difference between a weight and what is read back
 double export_tensors(const Options& options, const recipe::LoadOptions& load) {
+  require_new_folder(options.out);
   const auto checkpoint = run::find_checkpoint(options.path, options.which);
   const auto trained = run::trained_tensors(checkpoint, load, options.weights);
   text::NewFolder folder(options.out);

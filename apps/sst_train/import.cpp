@@ -52,8 +52,7 @@ Action add_import(CLI::App& command) {
            "  sst-train import opt-125m --out imported/opt-125m\n"
            "  sst-train recipes/lm/opt_125m.yaml init.from=imported/opt-125m");
   return [options](const CommonFlags& common) {
-    if (fs::exists(options->out) && !(fs::is_directory(options->out) && fs::is_empty(options->out)))
-      throw UserError("'" + options->out + "' is there already", "name a new folder with --out");
+    require_new_folder(options->out);
     const auto model = models::import_hf(options->folder);
     recipe::Diagnostics diagnostics;
     const auto recipe = recipe::load_text(

@@ -39,8 +39,7 @@ void check(const PruneOptions& options) {
   if (options.factored && options.out.empty())
     throw UserError("--factored says how the pruned checkpoint is written, but --out does not say where");
   if (options.no_curve && options.out.empty()) throw UserError("--no-curve without --out leaves nothing to do");
-  if (!options.out.empty() && fs::exists(options.out) && !(fs::is_directory(options.out) && fs::is_empty(options.out)))
-    throw UserError("'" + options.out + "' is there already", "name a new folder with --out");
+  if (!options.out.empty()) require_new_folder(options.out);
 }
 
 /// The run that the checkpoint belongs to, where it lies in one.

@@ -10,6 +10,7 @@
 #include "recipe/load.hpp"
 #include "recipe/sweep.hpp"
 #include "run/recipe_schema.hpp"
+#include "run/run_folder.hpp"
 #include "run/sweep_table.hpp"
 #include "run/table_grid.hpp"
 #include "run/terminal.hpp"
@@ -35,7 +36,8 @@ std::vector<std::filesystem::path> runs_under(const std::vector<std::string>& ar
       continue;
     }
     for (const auto& entry : std::filesystem::directory_iterator(argument))
-      if (entry.is_directory() && is_run(entry.path())) runs.push_back(entry.path());
+      if (entry.is_directory() && is_run(entry.path()) && !run::RunFolder::is_aside(entry.path()))
+        runs.push_back(entry.path());
   }
   if (runs.empty()) throw UserError("there is no run in " + join(arguments, ", "), "a run directory has a run.json");
   std::sort(runs.begin(), runs.end());
@@ -72,9 +74,9 @@ std::string known_tables() {
 
 /// The table of a sweep's recipe from whatever runs exist: those named, or all in the folders where its runs would lie.
 run::Table table_of_recipe(const std::string& file, const std::vector<std::string>& runs, const std::string& metric) {
-  recipe::Diagnostics diagnostics;
+  recipe::Diagnostics diagnostics, of_base;  // what the base alone lacks, its points give
   const recipe::LoadOptions load{.builtin = builtin_lookup()};
-  const auto recipe = recipe::load(file, load, run::recipe_schema(), diagnostics);
+  const auto recipe = recipe::load(file, load, run::recipe_schema(), of_base);
   const auto points = recipe::expand(file, load, run::recipe_schema(), diagnostics);
   diagnostics.throw_if_errors();
   run::RunIndex index;

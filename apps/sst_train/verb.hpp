@@ -58,6 +58,9 @@ Action add_doctor(CLI::App& command);
 /// Adds the example lines under a verb's help.
 void examples(CLI::App& command, const std::string& lines);
 
+/// Throws UserError where `--out` names something that is there already and is no empty folder.
+void require_new_folder(const std::string& out);
+
 /// `--weights`: the trained ones or an average of train.ema.
 void add_weights_option(CLI::App& command, std::string& weights);
 

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <filesystem>
 
+#include "core/error.hpp"
 #include "core/version.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
@@ -26,6 +28,12 @@ const std::vector<Verb>& verbs() {
 }
 
 void examples(CLI::App& command, const std::string& lines) { command.footer("Examples:\n" + lines); }
+
+void require_new_folder(const std::string& out) {
+  namespace fs = std::filesystem;
+  if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out)))
+    throw UserError("'" + out + "' is there already", "name a new folder with --out");
+}
 
 void add_weights_option(CLI::App& command, std::string& weights) {
   command.add_option("--weights", weights, "trained (default), or an average of train.ema, as ema_0.999")

@@ -64,7 +64,12 @@ ImageSet chosen(const ImageSet& set, std::vector<int64_t> images) {
 /// Moves a share of the training images to valid.
 void hold_out(ImageData& data, double share, int64_t split_seed) {
   const int64_t images = data.train.size(), held = std::llround(share * static_cast<double>(images));
-  if (held == 0) return;
+  if (held == 0) {
+    if (share > 0)
+      throw DataError(fmt::format("'data.valid_fraction' holds out none of {} images", images),
+                      "raise it, or set it to 0 and use eval.splits: [test], eval.checkpoint: last");
+    return;
+  }
   const Permutation order(images, CounterRng(static_cast<uint64_t>(split_seed), Stream::kData, name_index("images")));
   std::vector<int64_t> valid, train;
   for (int64_t i = 0; i < images; ++i) (i < held ? valid : train).push_back(order(i));

@@ -182,7 +182,7 @@ class Checker {
 
   std::nullopt_t wrong_type(const Node& node, const std::string& name, const std::string& hint) {
     std::string expected = wanted(key_.type.type);
-    if (key_.type.or_word) expected += " or " + join(constraint_.choices, " or ");
+    if (key_.type.or_word && !constraint_.choices.empty()) expected += " or " + join(constraint_.choices, " or ");
     return fail("E-type", node, fmt::format("'{}' is {} but must be {}", name, shown(node), expected), hint);
   }
 

@@ -167,7 +167,7 @@ std::string describe_type(const Key& key, const Variant& variant) {
     text = join(constraint.choices, " | ");
   } else {
     text = constraint.is_file_name ? "name" : type_word(key.type.type) + range_words(constraint);
-    if (key.type.or_word) text += ", or " + join(constraint.choices, " | ");
+    if (key.type.or_word && !constraint.choices.empty()) text += ", or " + join(constraint.choices, " | ");
   }
   if (key.type.shape == Shape::kList) return "list of " + text;
   if (key.type.shape == Shape::kOneOrMany) return text + ", or a list of them";

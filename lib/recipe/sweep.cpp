@@ -256,7 +256,9 @@ std::vector<SweepPoint> expand_listed(const Recipe& base, const Document& docume
     }
     for (SweepPoint& point : own) {
       if (!known.insert(point.recipe.to_yaml()).second) continue;
-      point.differing.insert(point.differing.begin(), {"name", point.recipe.text("name")});
+      const bool named = std::any_of(point.differing.begin(), point.differing.end(),
+                                     [](const auto& one) { return one.first == "name"; });
+      if (!named) point.differing.insert(point.differing.begin(), {"name", point.recipe.text("name")});
       points.push_back(std::move(point));
     }
   }

@@ -201,9 +201,6 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                                                   ? recipe.value<int64_t>("method.restart_warmup_steps")
                                                                   : 0,
                                       .peak_lr = assembly.optim.lr});
-  if (schedule.name == "match_effective")
-    assembly.matched = std::make_unique<MatchedRates>(schedule.file->text, schedule.scope == "per_matrix",
-                                                      assembly.total_steps, assembly.optimizer->parameters());
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());
@@ -212,6 +209,13 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                        (standing.total() - standing.parameters - standing.gradients),
                                    evaluation_pass(assembly));
   return assembly;
+}
+
+void match_rates(Assembly& assembly, const recipe::Recipe& recipe) {
+  const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
+  if (schedule.name == "match_effective")
+    assembly.matched = std::make_unique<MatchedRates>(schedule.file->text, schedule.scope == "per_matrix",
+                                                      assembly.total_steps, assembly.optimizer->parameters());
 }
 
 tasks::Evaluated evaluate(Assembly& assembly, const std::string& split, const tasks::BetweenBatches& between) {

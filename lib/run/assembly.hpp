@@ -53,6 +53,9 @@ tasks::Evaluated evaluate(
 /// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
 Assembly assemble(const recipe::Recipe& recipe);
+/// Where schedule.name is match_effective: reads the run whose rates are matched. Only training needs it.
+///   throws    DataError when that run has not what it takes
+void match_rates(Assembly& assembly, const recipe::Recipe& recipe);
 
 struct ParameterCounts {
   int64_t total = 0;      ///< numbers the model stores

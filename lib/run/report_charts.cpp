@@ -186,7 +186,8 @@ std::vector<Figure> table_figures(const Table& table) {
         figure.legend.emplace_back(row_name(table, row), static_cast<int>(row) % kPaletteSize);
     std::vector<std::string> names = {"train/loss", "valid/loss", "train_set/loss"};
     std::vector<std::string> averages;
-    if (!metric.empty() && !table.runs.empty()) averages = average_curves(table.runs.front(), metric);
+    for (const auto& run : table.runs)
+      if (averages.empty() && !metric.empty()) averages = average_curves(run, metric);
     for (const auto& more : {metric_curves(metric), averages, kWeightCurves})
       names.insert(names.end(), more.begin(), more.end());
     for (const auto& name : names) {

@@ -19,6 +19,8 @@ extern char** environ;
 namespace sst::run {
 namespace {
 
+constexpr const char* kAside = ".old-";
+
 /// Nothing else of the environment is stored: it may hold secrets. Slurm itself hands out one, SLURM_JWT.
 bool is_allowed(const std::string& variable) {
   for (const char* secret : {"*JWT*", "*TOKEN*", "*KEY*", "*SECRET*", "*PASS*"})
@@ -87,6 +89,10 @@ bool RunFolder::holds_a_run(const std::filesystem::path& path) {
   return std::filesystem::exists(path / "run.json") || std::filesystem::exists(path / "checkpoints");
 }
 
+bool RunFolder::is_aside(const std::filesystem::path& path) {
+  return path.filename().string().find(kAside) != std::string::npos;
+}
+
 void RunFolder::move_aside(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return;
   if (!std::filesystem::is_directory(path)) throw UserError("'" + path.string() + "' is a file, not a run directory");
@@ -94,7 +100,7 @@ void RunFolder::move_aside(const std::filesystem::path& path) {
   const auto without_slash = normal.has_filename() ? normal : normal.parent_path();
   { const RunLock nobody_else(path); }  // a run that still trains is not moved from under its process
   for (int number = 1;; ++number) {
-    const std::filesystem::path target = without_slash.string() + ".old-" + std::to_string(number);
+    const std::filesystem::path target = without_slash.string() + kAside + std::to_string(number);
     if (std::filesystem::exists(target)) continue;
     std::error_code error;
     std::filesystem::rename(path, target, error);

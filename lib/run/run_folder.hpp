@@ -29,6 +29,8 @@ class RunFolder {
   /// Renames an existing run directory to `*.old-N`; nothing is ever deleted. Does nothing where there is none.
   ///   throws  UserError while a live process holds its lock
   static void move_aside(const std::filesystem::path& path);
+  /// Whether that is what became of it.
+  static bool is_aside(const std::filesystem::path& path);
   /// What DONE says, where there is one: {"step", "recipe_hash", "results"}.
   static std::optional<nlohmann::json> done(const std::filesystem::path& path);
 

@@ -28,25 +28,33 @@ tensor::NamedTensors cloned(const std::map<std::string, torch::Tensor>& tensors)
 }  // namespace
 
 nlohmann::json TrainState::to_json() const {
-  return {{"step", step},
-          {"elapsed_s", elapsed_s},
-          {"skipped_steps", skipped_steps},
-          {"clipped_steps", clipped_steps},
-          {"evaluation_due", evaluation_due},
-          {"spikes",
-           {{"watch", spike_watch.to_json()},
-            {"all", spikes},
-            {"in_row", spikes_in_row},
-            {"rollbacks", rollbacks},
-            {"rollbacks_in_row", rollbacks_in_row},
-            {"data_left_out", data_left_out},
-            {"periodic_save_step", periodic_save_step}}}};
+  return {
+      {"step", step},
+      {"elapsed_s", elapsed_s},
+      {"times", {{"evaluation", times.evaluation}, {"saving", times.saving}, {"decomposition", times.decomposition}}},
+      {"skipped_steps", skipped_steps},
+      {"clipped_steps", clipped_steps},
+      {"evaluation_due", evaluation_due},
+      {"spikes",
+       {{"watch", spike_watch.to_json()},
+        {"all", spikes},
+        {"in_row", spikes_in_row},
+        {"rollbacks", rollbacks},
+        {"rollbacks_in_row", rollbacks_in_row},
+        {"data_left_out", data_left_out},
+        {"periodic_save_step", periodic_save_step}}}};
 }
 
 TrainState TrainState::from_json(const nlohmann::json& json) {
   TrainState state;
   json.at("step").get_to(state.step);
   json.at("elapsed_s").get_to(state.elapsed_s);
+  if (json.contains("times")) {  // older checkpoints did not keep them
+    const auto& times = json.at("times");
+    times.at("evaluation").get_to(state.times.evaluation);
+    times.at("saving").get_to(state.times.saving);
+    times.at("decomposition").get_to(state.times.decomposition);
+  }
   json.at("skipped_steps").get_to(state.skipped_steps);
   state.clipped_steps = json.value("clipped_steps", int64_t{0});  // older checkpoints did not count
   state.evaluation_due = json.value("evaluation_due", false);

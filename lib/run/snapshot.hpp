@@ -11,10 +11,17 @@
 
 namespace sst::run {
 
+/// Seconds of a run, over all attempts, beside those of its steps.
+struct TimeSplit {
+  double evaluation = 0, saving = 0;
+  double decomposition = 0;  ///< within steps
+};
+
 /// Where training stands, beside the tensors.
 struct TrainState {
-  int64_t step = 0;             ///< optimizer steps done
-  double elapsed_s = 0;         ///< training time over all attempts
+  int64_t step = 0;      ///< optimizer steps done
+  double elapsed_s = 0;  ///< training time over all attempts
+  TimeSplit times;
   int64_t skipped_steps = 0;    ///< in a row, for a non-finite loss or gradient
   int64_t clipped_steps = 0;    ///< whose gradients optim.grad_clip scaled down
   bool evaluation_due = false;  ///< after this step; a stop has cut it short

@@ -77,7 +77,7 @@ std::string StopSignals::reason() const {
 
 bool StopSignals::budget_is_spent() const {
   const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  return max_time_s_ && elapsed_s + stop_cost_s_ >= static_cast<double>(*max_time_s_);
+  return heeds_budget_ && max_time_s_ && elapsed_s + stop_cost_s_ >= static_cast<double>(*max_time_s_);
 }
 
 bool StopSignals::job_ends() const {

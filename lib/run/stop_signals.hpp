@@ -30,6 +30,10 @@ class StopSignals {
   /// over within it; Slurm's end, after which nothing can be saved, three times that much.
   void set_stop_cost_s(double seconds) { stop_cost_s_ = seconds; }
 
+  /// Whether max_time_s counts, as it does from the start. It should not between the start of an attempt that goes on
+  /// from an evaluation and its first step: an evaluation longer than the budget would never come to its end.
+  void set_heeds_budget(bool heeds) { heeds_budget_ = heeds; }
+
   bool stop_requested() const { return !reason().empty(); }
   /// kInterrupted after the keyboard's, kStopped after the others. The first signal decides.
   ExitCode exit_code() const;
@@ -41,6 +45,7 @@ class StopSignals {
   bool job_ends() const;
 
   std::optional<int64_t> max_time_s_;
+  bool heeds_budget_ = true;
   std::optional<int64_t> job_end_s_;  ///< Unix time
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   double stop_cost_s_ = 0;

@@ -110,7 +110,9 @@ Chart spectrum_chart(const std::string& id, const std::string& layer) {
 /// A layer for each kind, that of the last block: the first kinds of them.
 std::vector<std::string> shown_layers(const RunRecord& run) {
   std::map<std::string, std::string> last;
-  for (const auto& [layer, spectra] : run.spectra) last[kind_of(layer)] = layer;
+  for (const auto& [layer, spectra] : run.spectra)
+    if (std::string& held = last[kind_of(layer)]; layer.size() >= held.size())
+      held = layer;  // layers.10 after layers.9
   std::vector<std::string> layers;
   for (const auto& [kind, layer] : last)
     if (layers.size() < kMostSpectra) layers.push_back(layer);

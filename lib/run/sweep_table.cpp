@@ -10,6 +10,7 @@
 #include "recipe/load.hpp"
 #include "recipe/report_options.hpp"
 #include "run/recipe_schema.hpp"
+#include "run/run_folder.hpp"
 #include "run/train.hpp"
 
 namespace sst::run {
@@ -59,7 +60,8 @@ void RunIndex::add(const fs::path& run_dir) {
   auto recipe = recipe::load_text(read_file(file), file.string(), {}, recipe_schema(), diagnostics);
   if (diagnostics.has_errors()) return;  // written by another version of the program
   auto& same = entries_[identity_of(recipe)];
-  const auto at = is_finished(run_dir) ? same.begin() : same.end();
+  const auto unfinished = [](const Entry& entry) { return !is_finished(entry.folder); };
+  const auto at = is_finished(run_dir) ? std::find_if(same.begin(), same.end(), unfinished) : same.end();
   same.insert(at, {run_dir, std::move(recipe)});
 }
 
@@ -69,7 +71,7 @@ void RunIndex::add_all(const fs::path& out_root) {
   for (const auto& name : fs::directory_iterator(out_root)) {
     if (!name.is_directory()) continue;
     for (const auto& run : fs::directory_iterator(name))
-      if (fs::exists(run.path() / "run.json")) runs.push_back(run.path());
+      if (fs::exists(run.path() / "run.json") && !RunFolder::is_aside(run.path())) runs.push_back(run.path());
   }
   std::sort(runs.begin(), runs.end());
   for (const auto& run : runs) add(run);

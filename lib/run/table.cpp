@@ -303,7 +303,11 @@ class Builder {
   /// Over several metrics: the mean of a row, and in how many it is at or above the reference, as the paper counts tasks
   /// won.
   void add_means() {
-    if (table_.spec.metrics.size() < 2) return;
+    const auto& metrics = table_.spec.metrics;
+    // Only shares are of one unit.
+    if (metrics.size() < 2 ||
+        !std::all_of(metrics.begin(), metrics.end(), [](const auto& m) { return is_fraction(m); }))
+      return;
     for (size_t row = 0; row < table_.rows.size(); ++row) {
       int won = 0, both = 0;
       std::vector<double> means;

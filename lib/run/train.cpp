@@ -110,6 +110,7 @@ TrainOutcome Session::run() {
 
 TrainOutcome Session::dry_run() {
   assembly_ = assemble(recipe_);
+  match_rates(assembly_, recipe_);
   show_essentials();
   assembly_.method->on_start(*assembly_.optimizer);
   assembly_.averages.start(assembly_.task->model());
@@ -163,6 +164,7 @@ TrainOutcome Session::run_locked() {
     announce(from, folder.attempts());
     meter_.emplace();
     assembly_ = assemble(recipe_);
+    match_rates(assembly_, recipe_);
     BestTracker best(tracker);
     TrainState state;
     if (from) {
@@ -172,6 +174,7 @@ TrainOutcome Session::run_locked() {
       store.set_aside_after(-1);  // what could not be resumed from: damaged, or weights only
       start();
       assembly_.averages.start(assembly_.task->model());
+      state.evaluation_due = assembly_.eval.at_start;
     }
     show_essentials();
 
@@ -184,6 +187,7 @@ TrainOutcome Session::run_locked() {
                        .quiet = flags_.quiet,
                        .total_steps = assembly_.total_steps});
     StopSignals signals(flags_.max_time_s);
+    signals.set_heeds_budget(!from);
     const auto stop_requested = [&] {
       lock.heartbeat();  // here, since an evaluation may take longer than a lock lives
       return signals.stop_requested() || folder.take_stop_request();
@@ -197,7 +201,11 @@ TrainOutcome Session::run_locked() {
                      .best = best,
                      .stop_requested = stop_requested,
                      .save_requested = [&] { return folder.take_save_request(); },
-                     .each_step = [&](double stop_cost_s) { signals.set_stop_cost_s(stop_cost_s); }},
+                     .each_step =
+                         [&](double stop_cost_s) {
+                           signals.set_heeds_budget(true);
+                           signals.set_stop_cost_s(stop_cost_s);
+                         }},
                     state);
     bool is_stopped = trainer.run() == Trainer::End::kStopped;
     progress.finish();
@@ -299,7 +307,8 @@ bool Session::add_final_results(const CheckpointStore& store, const std::functio
   const auto contents = store.load(assembly_.eval.checkpoint);
   restore_weights(contents, assembly_);
   const auto between = [&] {
-    if (!assembly_.checkpoint.weights_only_at_end && stop_requested()) throw StopAsked();
+    const bool asked = stop_requested();  // a sign of life too
+    if (asked && !assembly_.checkpoint.weights_only_at_end) throw StopAsked();
   };
   const auto signatures = assembly_.task->signatures();
   try {
@@ -328,7 +337,7 @@ bool Session::add_final_results(const CheckpointStore& store, const std::functio
 
 nlohmann::json Session::summary(const Trainer& trainer, const TrainOutcome& outcome) const {
   const auto counts = count_parameters(assembly_);
-  const auto& times = trainer.time_split();
+  const auto& times = trainer.state().times;
   const MemoryEstimate estimate = estimate_memory(assembly_);
   return {{"results", outcome.results},
           {"signatures", outcome.signatures},
@@ -340,7 +349,7 @@ nlohmann::json Session::summary(const Trainer& trainer, const TrainOutcome& outc
             {"resident_bytes", peak_resident_bytes()}}},
           {"seconds", trainer.state().elapsed_s + times.evaluation + times.saving},
           {"time_split",
-           {{"compute", times.training - times.decomposition},
+           {{"compute", trainer.state().elapsed_s - times.decomposition},
             {"svd", times.decomposition},
             {"evaluation", times.evaluation},
             {"saving", times.saving}}},

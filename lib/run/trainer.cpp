@@ -41,12 +41,10 @@ MetricFields measured(const StepResult& result) {
 Trainer::End Trainer::run() {
   const auto& assembly = parts_.assembly;
   reported_step_ = state_.step;
-  if (state_.step == 0) state_.evaluation_due = assembly.eval.at_start;
   if ((state_.step == 0 || state_.evaluation_due) && !goes_on_after_step()) return End::kStopped;
   while (!training_is_over()) {
     const Stopwatch watch;
     const bool went_on = take_step();
-    times_.training += watch.seconds();
     state_.elapsed_s += watch.seconds();
     parts_.progress.advance(state_.step);
     writer_.check();
@@ -116,7 +114,7 @@ bool Trainer::take_step() {
     for (const auto& [name, value] : event.values) fields.emplace_back(name, value);
     parts_.journal.event(state_.step + 1, event.name, fields);
     if (const auto found = event.values.find("method/svd_s"); found != event.values.end())
-      times_.decomposition += found->second;
+      state_.times.decomposition += found->second;
   }
   ++state_.step;
   return true;
@@ -163,6 +161,7 @@ void Trainer::roll_back(const std::string& problem) {
   const std::string name = checkpoint_name(now.periodic_save_step);
   state_ = restore(parts_.store.load(name), parts_.assembly, parts_.best);
   state_.elapsed_s = now.elapsed_s;
+  state_.times = now.times;
   state_.spikes = now.spikes + 1;
   state_.rollbacks = now.rollbacks + 1;
   state_.rollbacks_in_row = now.rollbacks_in_row + 1;
@@ -234,9 +233,9 @@ void Trainer::evaluate() {
                             .signatures = signatures};
       evaluation.seconds = watch.seconds();
       done.emplace_back(std::move(evaluation), std::move(result));
-      times_.evaluation += watch.seconds();
+      state_.times.evaluation += watch.seconds();
     } catch (const StopAsked&) {
-      times_.evaluation += watch.seconds();
+      state_.times.evaluation += watch.seconds();
       return;
     }
   }
@@ -296,7 +295,7 @@ void Trainer::save(Save kind) {
     for (Pending& one : std::exchange(*all, {})) store.save(one.contents, one.options);
   });
   saved_step_ = state_.step;
-  times_.saving += watch.seconds();
+  state_.times.saving += watch.seconds();
   parts_.progress.saved(watch.seconds());
   since_save_.restart();
 }
@@ -305,7 +304,7 @@ void Trainer::save(Save kind) {
 void Trainer::finish_saving() {
   const Stopwatch watch;
   writer_.wait();
-  times_.saving += watch.seconds();
+  state_.times.saving += watch.seconds();
   parts_.progress.saved(watch.seconds());
 }
 

@@ -18,11 +18,6 @@
 
 namespace sst::run {
 
-/// Seconds of a run by what they were spent on.
-struct TimeSplit {
-  double training = 0, evaluation = 0, saving = 0, decomposition = 0;
-};
-
 /// The training loop: the algorithm box of the papers, with evaluation, saving and stopping between its steps.
 class Trainer {
  public:
@@ -50,7 +45,6 @@ class Trainer {
   End run();
 
   const TrainState& state() const { return state_; }
-  const TimeSplit& time_split() const { return times_; }
 
  private:
   /// False when it went back to a checkpoint instead.
@@ -75,7 +69,6 @@ class Trainer {
 
   Parts parts_;
   TrainState state_;
-  TimeSplit times_;
   std::optional<CheckpointContents> best_;  ///< best weights since the last save, not yet on disk
   std::optional<int64_t> saved_step_;
   double capture_s_ = 0;  ///< the last copy of everything

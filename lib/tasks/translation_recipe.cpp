@@ -277,6 +277,10 @@ std::vector<nn::LinearSpec> check_translation_recipe(const Recipe& recipe, Diagn
     diagnostics.error("E-languages", recipe.place("data.tgt_lang"),
                       "'data.tgt_lang' is '" + translation.data.tgt_lang + "', the name of the source language too",
                       "name them apart, as in en and en_simple, or use tokenizer.joint: true");
+  const auto splits = recipe.value<std::vector<std::string>>("eval.splits");
+  if (translation.data.test_src.values.empty() && std::find(splits.begin(), splits.end(), "test") != splits.end())
+    diagnostics.error("E-splits", recipe.place("eval.splits"), "'eval.splits' names test, but there is no data.test",
+                      "give data.test, or leave test out");
   const auto tokenizers = check_text(recipe, diagnostics, translation);
   try {
     const auto vocabulary = tokenizers ? translation.vocabulary(*tokenizers) : supposed_vocabulary(translation);

@@ -85,7 +85,8 @@ def filled_spec(exported):
         embeddings.weight = words
         layers_of.scale_embeddings = True
         layers_of.position_encodings.encodings = positions
-        norm(layers_of.layer_norm, f"{side}.norm")
+        if f"{side}.norm.weight" in tensors:
+            norm(layers_of.layer_norm, f"{side}.norm")
         for i, layer in enumerate(layers_of.layer):
             name = f"{side}.layers.{i}"
             attention(layer.self_attention, f"{name}.self_attn", is_own=True)
