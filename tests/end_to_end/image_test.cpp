@@ -74,6 +74,8 @@ TEST_CASE("an image recipe says what it lacks, where", "[end_to_end]") {
     CHECK_THAT(outcome.err, ContainsSubstring(message));
   };
   refused({"data.valid_fraction=0"}, "there is no such split [E-splits]");
+  refused({"data.valid_fraction=0.001"}, "holds out none of", 3);
+  refused({"train.micro_batch=auto"}, "must be a whole number [E-type]");
   refused({"data.test.images=smoke/train-images"}, "two splits name the same images [E-same-file]");
   refused({"data.test.labels=smoke/train-labels"}, "holds 90 labels [E-data]", 3);
   refused({"method.name=lora", "method.rank=30"}, "but layer layers.0 is 24 x 36 [E-rank]");

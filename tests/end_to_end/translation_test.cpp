@@ -305,6 +305,7 @@ TEST_CASE("a translation recipe's mistakes are located", "[end_to_end]") {
   refused({"model.num_heads=3"}, "E-model");
   refused({"model.tie_embeddings=all"}, "E-tied");
   refused({"tokenizer.type=bytes"}, "E-tokenizer");
+  refused({"data.test=null", "eval.splits=[valid, test]"}, "there is no data.test [E-splits]");
   refused({"data.test.src=smoke/train.src"}, "E-same-file");
   refused({"model.geometry=lorentz"}, "E-optimizer");
   refused({"model.geometry=lorentz", "optim.name=riemannian_adam", "model.norm=post"}, "E-model");

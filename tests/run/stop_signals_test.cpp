@@ -106,6 +106,9 @@ TEST_CASE("a time budget ends early enough to save within it", "[run]") {
   signals.set_stop_cost_s(3601);
   CHECK(signals.stop_requested());
   CHECK(signals.reason() == "the time budget of 1h00m");
+  signals.set_heeds_budget(false);  // an evaluation longer than the budget has to come to its end
+  CHECK_FALSE(signals.stop_requested());
+  signals.set_heeds_budget(true);
   CHECK(signals.exit_code() == ExitCode::kStopped);
 }
 
