@@ -67,10 +67,10 @@ Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::L
   const auto known = assembly.task->splits();
   if (splits.empty()) splits = {known.back()};
   Results results;
+  const auto signatures = assembly.task->signatures();
   for (const std::string& split : splits) {
     if (std::find(known.begin(), known.end(), split) == known.end())
       throw UserError("there is no split '" + split + "'", "use " + join(known, " or "));
-    const auto signatures = assembly.task->signatures();
     for (const auto& [name, value] : assembly.task->evaluate(split, run::evaluation_pass(assembly)).metrics) {
       results.values[split + "/" + name] = value;
       if (const auto found = signatures.find(name); found != signatures.end())
