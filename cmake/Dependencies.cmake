@@ -38,7 +38,9 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/.deps/torch/share/cmake/Torch/TorchConfig.cmake)
     set(CMAKE_CUDA_COMPILER ${_nvcc})
   endif()
 endif()
-# No CUDA code of ours is compiled; a CUDA LibTorch insists on an answer.
+# Our kernels carry machine code for these, and later GPUs translate what is there. A CUDA LibTorch insists on its own
+# answer, which nothing of ours uses.
+set(SST_CUDA_ARCHITECTURES "80;90" CACHE STRING "Compute capabilities that the GPU kernels are compiled for")
 if(NOT DEFINED TORCH_CUDA_ARCH_LIST)
   set(TORCH_CUDA_ARCH_LIST 8.0)
 endif()
@@ -52,6 +54,9 @@ foreach(linker mold lld gold)
     break()
   endif()
 endforeach()
+
+# LibTorch's libraries export parts of libstdc++ (std::filesystem, in 2.11 with holes): the system's own comes first.
+add_link_options(LINKER:--push-state,--no-as-needed -lstdc++ LINKER:--pop-state)
 
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)

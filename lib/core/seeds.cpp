@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/for_each_cpu.hpp"
+#include "core/philox.hpp"
 
 namespace sst {
 namespace {
@@ -15,20 +16,6 @@ uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
   return x ^ (x >> 31);
-}
-
-constexpr int kRounds = 10;
-constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;  // what the key grows by from round to round
-
-/// One round of Philox 4x32 on one counter block.
-[[gnu::always_inline]] inline void philox_round(uint32_t& c0, uint32_t& c1, uint32_t& c2, uint32_t& c3, uint32_t k0,
-                                                uint32_t k1) {
-  const uint64_t p0 = uint64_t{0xD2511F53} * c0, p1 = uint64_t{0xCD9E8D57} * c2;
-  const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
-  c1 = static_cast<uint32_t>(p1);
-  c3 = static_cast<uint32_t>(p0);
-  c0 = n0;
-  c2 = n2;
 }
 
 constexpr size_t kLanes = 16;  // blocks side by side, one vector instruction for several of them
@@ -45,8 +32,8 @@ SST_FOR_EACH_CPU void philox_lanes(uint64_t first_block, size_t wide, uint64_t i
       c3[i] = static_cast<uint32_t>(index >> 32);
     }
     uint32_t k0 = key0, k1 = key1;
-    for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1)
-      for (size_t i = 0; i < kLanes; ++i) philox_round(c0[i], c1[i], c2[i], c3[i], k0, k1);
+    for (int round = 0; round < philox::kRounds; ++round, k0 += philox::kWeyl0, k1 += philox::kWeyl1)
+      for (size_t i = 0; i < kLanes; ++i) philox::round(c0[i], c1[i], c2[i], c3[i], k0, k1);
     for (size_t i = 0; i < kLanes; ++i) {
       words[4 * i] = c0[i];
       words[4 * i + 1] = c1[i];
@@ -72,11 +59,9 @@ CounterRng::CounterRng(uint64_t seed, Stream stream, uint64_t index) : index_(in
 }
 
 std::array<uint32_t, 4> CounterRng::block(uint64_t block) const {
-  uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32);
-  uint32_t c2 = static_cast<uint32_t>(index_), c3 = static_cast<uint32_t>(index_ >> 32);
-  uint32_t k0 = key_[0], k1 = key_[1];
-  for (int round = 0; round < kRounds; ++round, k0 += kWeyl0, k1 += kWeyl1) philox_round(c0, c1, c2, c3, k0, k1);
-  return {c0, c1, c2, c3};
+  std::array<uint32_t, 4> words;
+  philox::block(block, index_, key_[0], key_[1], words.data());
+  return words;
 }
 
 void CounterRng::fill(uint64_t first_block, std::span<uint32_t> words) const {

@@ -26,8 +26,7 @@ uint64_t name_index(std::string_view name);
 /// One index from two.
 uint64_t combine(uint64_t a, uint64_t b);
 
-/// Counter-based generator: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
-/// (2011). The key is (seed, stream), the counter (position, index). Copies are independent; nothing is
+/// Counter-based generator (core/philox.hpp). The key is (seed, stream), the counter (position, index). Copies are independent; nothing is
 /// global.
 class CounterRng {
  public:
@@ -38,6 +37,9 @@ class CounterRng {
   /// The words of the blocks from `first_block` on, until `words` is full: block() for many, several blocks
   /// at a time.
   void fill(uint64_t first_block, std::span<uint32_t> words) const;
+
+  std::array<uint32_t, 2> key() const { return key_; }
+  uint64_t index() const { return index_; }
 
   uint32_t next_u32();
   uint64_t next_u64();

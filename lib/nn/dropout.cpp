@@ -53,19 +53,30 @@ torch::Tensor dropout_on_cpu(const torch::Tensor& x, double p, const Pass& pass,
   });
 }
 
+torch::Tensor dropout_on_gpu(const torch::Tensor& x, double p, const Pass& pass, const std::string& layer) {
+  std::vector<CounterRng> rows;
+  for (int64_t row = 0; row < x.size(0); ++row) rows.push_back(pass.dropout_rng(layer, pass.first_row + row));
+  const torch::Tensor keeps = tensor::dropout_keeps_on_gpu(rows, x.numel() / x.size(0), p, x.device()).view(x.sizes());
+  const auto kept_part = [keeps, scale = 1 / (1 - p)](const torch::Tensor& from) {
+    return at::native_dropout_backward(from.contiguous(), keeps, scale);  // from · keeps · scale, in one pass
+  };
+  return tensor::with_backward(kept_part(x.detach()), {x}, [kept_part](const torch::Tensor& gradient, const auto&) {
+    return std::vector{kept_part(gradient)};
+  });
+}
+
 }  // namespace
 
 torch::Tensor dropout(const torch::Tensor& x, double p, const Pass& pass, const std::string& layer) {
   if (!pass.training || p == 0 || x.numel() == 0) return x;
   if (x.is_cpu() && (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kFloat64))
     return dropout_on_cpu(x, p, pass, layer);
+  if (x.is_cuda()) return dropout_on_gpu(x, p, pass, layer);
   const int64_t batch = x.size(0);
-  const auto drawn = x.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-  // Drawn on the CPU wherever x lives: the same bits on every device, for the price of a copy to a GPU.
   std::vector<torch::Tensor> factors;
   for (int64_t row = 0; row < batch; ++row)
     factors.push_back(
-        tensor::dropout_factors(x.numel() / batch, p, pass.dropout_rng(layer, pass.first_row + row), drawn));
+        tensor::dropout_factors(x.numel() / batch, p, pass.dropout_rng(layer, pass.first_row + row), torch::kFloat32));
   return x * torch::stack(factors).to(x.options()).view(x.sizes());
 }
 

@@ -1,8 +1,12 @@
 #include "optim/adam.hpp"
 
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 
 #include <cmath>
+#include <map>
+#include <tuple>
+#include <vector>
 
 #include "optim/cpu_loop.hpp"
 
@@ -54,6 +58,18 @@ void update_range(Float* __restrict p, const Float* __restrict g, Float* __restr
   for (; i < end; ++i) update(i);
 }
 
+/// What one fused call takes: tensors of one device and type, at one step and rate.
+struct FusedGroup {
+  std::vector<Tensor> parameters, gradients, m, v;
+
+  void add(const Update& update) {
+    parameters.push_back(update.parameter);
+    gradients.push_back(update.gradient.contiguous());
+    m.push_back(update.state->moments.at("exp_avg"));
+    v.push_back(update.state->moments.at("exp_avg_sq"));
+  }
+};
+
 }  // namespace
 
 Moments Adam::zero_moments(const Tensor& gradient, Geometry) const {
@@ -89,6 +105,36 @@ void Adam::update_(Tensor parameter, const Tensor& gradient, State& state, doubl
     });
   });
   mark_changed(parameter);
+}
+
+void Adam::update_all_(const std::vector<Update>& updates) const {
+  using Key = std::tuple<int64_t, double, double, torch::ScalarType, c10::DeviceIndex>;
+  std::map<Key, FusedGroup> groups;
+  for (const Update& update : updates) {
+    const auto& [parameter, gradient, state, lr, decay] = update;
+    if (parameter.is_cuda() && parameter.is_contiguous() && parameter.layout() == torch::kStrided)
+      groups[{state->step, lr, decay, parameter.scalar_type(), parameter.device().index()}].add(update);
+    else
+      update_(parameter, gradient, *state, lr, decay);
+  }
+  for (auto& [key, group] : groups) {
+    const auto& [step, lr_of_group, decay_of_group, type, device] = key;
+    const double lr = lr_of_group, decay = decay_of_group;  // a lambda cannot capture the names of a binding
+    const c10::DeviceGuard on_its_device(group.parameters.front().device());
+    const std::vector<Tensor> steps(
+        group.parameters.size(), torch::full({}, step, group.parameters.front().options().dtype(torch::kFloat32)));
+    const auto run = [&](const auto& fused) {
+      fused(group.parameters, group.gradients, group.m, group.v, /*max_exp_avg_sqs=*/std::vector<Tensor>{}, steps, lr, options_.beta1,
+            options_.beta2, decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false, std::nullopt, std::nullopt);
+    };
+    if (options_.decoupled_decay)
+      run([](auto&&... all) { at::_fused_adamw_(all...); });
+    else
+      run([](auto&&... all) { at::_fused_adam_(all...); });
+    // The fused kernels, unlike other operations in place, do not tell: copies of the weights would go stale.
+    for (const auto* tensors : {&group.parameters, &group.m, &group.v})
+      for (const Tensor& tensor : *tensors) mark_changed(tensor);
+  }
 }
 
 }  // namespace sst::optim

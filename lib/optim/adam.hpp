@@ -24,6 +24,8 @@ class Adam : public UpdateRule {
   /// One pass over contiguous float32 or float64 CPU memory; the general form elsewhere.
   void update_(torch::Tensor parameter, const torch::Tensor& gradient, State& state, double lr,
                double decay) const override;
+  /// Tensors on a GPU together, by LibTorch's fused kernel; the others one by one.
+  void update_all_(const std::vector<Update>& updates) const override;
   bool decay_is_decoupled() const override { return options_.decoupled_decay; }
 
  protected:

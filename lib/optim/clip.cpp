@@ -43,10 +43,10 @@ double chunked_squares(const Float* values, int64_t count) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-/// The sum of squares: added to `host` where the loop can run, appended to `elsewhere` as a scalar otherwise.
+/// The sum of squares, added to `host` where the loop can run; other tensors are appended to `elsewhere`.
 void add_squares(const Tensor& gradient, double& host, std::vector<Tensor>& elsewhere) {
   if (!fits_cpu_loop({gradient})) {
-    elsewhere.push_back(torch::linalg_vector_norm(gradient, 2, std::nullopt, false, torch::kFloat64).square());
+    elsewhere.push_back(gradient);
     return;
   }
   with_type_of(gradient, [&](auto zero) {
@@ -66,10 +66,12 @@ std::string first_non_finite(const std::vector<Parameter>& parameters) {
 GradientNorm clip_gradients_(const std::vector<Parameter>& parameters, double max_norm) {
   const torch::NoGradGuard no_grad;
   double squares = 0;
-  std::vector<Tensor> elsewhere;
+  std::vector<Tensor> gradients, elsewhere;
   for (const Parameter& parameter : parameters)
-    if (const Tensor& gradient = parameter.tensor.grad(); gradient.defined()) add_squares(gradient, squares, elsewhere);
-  if (!elsewhere.empty()) squares += torch::stack(elsewhere).sum().item<double>();
+    if (const Tensor& gradient = parameter.tensor.grad(); gradient.defined()) gradients.push_back(gradient);
+  for (const Tensor& gradient : gradients) add_squares(gradient, squares, elsewhere);
+  if (!elsewhere.empty())
+    squares += torch::stack(at::_foreach_norm(elsewhere, 2, torch::kFloat64)).square_().sum().item<double>();
 
   GradientNorm result{.norm = std::sqrt(squares), .clipped = false, .non_finite = {}};
   if (!std::isfinite(result.norm)) {
@@ -79,9 +81,7 @@ GradientNorm clip_gradients_(const std::vector<Parameter>& parameters, double ma
   }
   const double factor = max_norm > 0 ? std::min(1.0, max_norm / (result.norm + 1e-6)) : 1.0;
   result.clipped = factor < 1;
-  if (result.clipped)
-    for (const Parameter& parameter : parameters)
-      if (Tensor gradient = parameter.tensor.grad(); gradient.defined()) gradient.mul_(factor);
+  if (result.clipped) at::_foreach_mul_(gradients, factor);
   return result;
 }
 

@@ -105,19 +105,27 @@ void Optimizer::join(const std::string& prefix, std::shared_ptr<LowRankMatrix> m
 }
 
 void Optimizer::step(const LearningRates& rates) {
-  for (size_t i = 0; i < parameters_.size(); ++i) step_one(i, rates);
+  const torch::NoGradGuard no_grad;
+  std::vector<Update> later;
+  for (size_t i = 0; i < parameters_.size(); ++i) update_(i, rates, later);
+  rule_->update_all_(later);
 }
 
 void Optimizer::step_one(size_t index, const LearningRates& rates) {
   const torch::NoGradGuard no_grad;
-  const double rate = parameters_[index].group == Group::kBase ? rates.base : rates.low_rank;
-  update_(parameters_[index], slots_[index], rate_factors_.empty() ? rate : rate * rate_factors_[index]);
+  std::vector<Update> later;
+  update_(index, rates, later);
+  rule_->update_all_(later);
 }
 
-void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
+void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Update>& later) {
+  const Parameter& parameter = parameters_[index];
+  Slot& slot = slots_[index];
   Tensor gradient = parameter.tensor.grad();
   if (!gradient.defined() || slot.joined) return;
   const double decay = parameter.decay ? weight_decay_ : 0;
+  const double rate = parameter.group == Group::kBase ? rates.base : rates.low_rank;
+  const double lr = rate_factors_.empty() ? rate : rate * rate_factors_[index];
   if (slot.matrix) {
     if (slot.state.step == 0) slot.state.moments = rule_->zero_low_rank_moments(*slot.matrix);
     ++slot.state.step;
@@ -141,7 +149,7 @@ void Optimizer::update_(const Parameter& parameter, Slot& slot, double lr) {
   } else if (rounding_seed_ && tensor.scalar_type() == torch::kBFloat16) {
     update_rounded_(parameter, gradient, slot.state, lr, decay);
   } else {
-    rule_->update_(tensor, gradient, slot.state, lr, decay);
+    later.push_back({.parameter = tensor, .gradient = gradient, .state = &slot.state, .lr = lr, .decay = decay});
   }
 }
 

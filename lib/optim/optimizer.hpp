@@ -98,7 +98,8 @@ class Optimizer {
 
   Slot& slot(const std::string& name);
   size_t index_of(const std::string& name) const;
-  void update_(const Parameter& parameter, Slot& slot, double lr);
+  /// Makes the update, or adds it to `later` where the rule itself moves the tensor.
+  void update_(size_t index, const LearningRates& rates, std::vector<Update>& later);
   void update_rounded_(const Parameter& parameter, const torch::Tensor& gradient, State& state, double lr,
                        double decay) const;
   Moments expected_moments(size_t index) const;  ///< on the meta device

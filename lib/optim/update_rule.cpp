@@ -14,6 +14,11 @@ void UpdateRule::update_(Tensor parameter, const Tensor& gradient, State& state,
   parameter.sub_(step, lr);
 }
 
+void UpdateRule::update_all_(const std::vector<Update>& updates) const {
+  for (const Update& update : updates)
+    update_(update.parameter, update.gradient, *update.state, update.lr, update.decay);
+}
+
 void UpdateRule::update_on_manifold_(Tensor, const Tensor&, State&, double) const {
   require(false, "this update rule cannot move points of the hyperboloid");
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace sst::optim {
 
@@ -25,6 +26,13 @@ struct State {
   bool raw_eps = false;
 };
 
+/// One tensor's Euclidean update, still to be made.
+struct Update {
+  torch::Tensor parameter, gradient;
+  State* state = nullptr;
+  double lr = 0, decay = 0;
+};
+
 /// An update rule: one file, one formula, the citation above the class. Rules hold constants only; what they
 /// remember of a tensor is in its State, which the optimizer owns, saves and loads.
 class UpdateRule {
@@ -43,6 +51,9 @@ class UpdateRule {
   /// decay · parameter`. Rules override it where one pass over memory can do all of it.
   virtual void update_(torch::Tensor parameter, const torch::Tensor& gradient, State& state, double lr,
                        double decay) const;
+
+  /// update_ of each, where a rule can in one go: on a GPU the launch of a kernel costs more than a small tensor's work.
+  virtual void update_all_(const std::vector<Update>& updates) const;
 
   /// Whether weight decay acts on the parameter (decoupled) or is added to the gradient (after clipping).
   virtual bool decay_is_decoupled() const = 0;

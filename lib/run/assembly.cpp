@@ -4,15 +4,16 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
-#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
 #include "tasks/registry.hpp"
+#include "tensor/device_memory.hpp"
 
 namespace sst::run {
 namespace {
@@ -57,6 +58,15 @@ void choose_attention(const Assembly& assembly) {
   context.setSDPUseMath(word != "flash");
   context.setSDPUseMemEfficient(word == "auto");
   context.setSDPUseCuDNN(word == "auto");
+}
+
+void set_up_gpu(const Assembly& assembly) {
+  auto& context = at::globalContext();
+  context.setFloat32MatmulPrecision(assembly.precision.compute == "tf32" ? "high" : "highest");
+  if (!assembly.runtime.deterministic) return;
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // read when cuBLAS starts
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);
 }
 
 nn::InitScheme init_scheme(const recipe::Recipe& recipe) {
@@ -166,9 +176,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.optim = recipe.read<optim::OptimOptions>("optim");
   assembly.precision = recipe.read<Precision>("precision");
   assembly.device = resolve_device(assembly.runtime.device);
-  if (assembly.device.is_cuda())
-    at::globalContext().setFloat32MatmulPrecision(assembly.precision.compute == "tf32" ? "high" : "highest");
-
+  if (assembly.device.is_cuda()) set_up_gpu(assembly);
   choose_attention(assembly);
 
   assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
@@ -205,7 +213,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());
   const auto standing = standing_memory(assembly);
-  assembly.task->set_memory_budget(kUsableMemory * static_cast<double>(available_memory_bytes()) -
+  assembly.task->set_memory_budget(kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)) -
                                        (standing.total() - standing.parameters - standing.gradients),
                                    evaluation_pass(assembly));
   return assembly;

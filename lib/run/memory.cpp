@@ -3,6 +3,8 @@
 #include <fstream>
 #include <string>
 
+#include "tensor/device_memory.hpp"
+
 namespace sst::run {
 
 int64_t peak_resident_bytes() {
@@ -10,6 +12,10 @@ int64_t peak_resident_bytes() {
   for (std::string line; std::getline(status, line);)
     if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) * 1024;
   return 0;
+}
+
+int64_t peak_memory_bytes(torch::Device device) {
+  return device.is_cpu() ? peak_resident_bytes() : tensor::peak_reserved_bytes(device);
 }
 
 int64_t free_disk_bytes(const std::filesystem::path& path) {

@@ -162,7 +162,7 @@ TrainOutcome Session::run_locked() {
   } close_log;
   try {
     announce(from, folder.attempts());
-    meter_.emplace();
+    meter_.emplace(resolve_device(recipe_.read<RuntimeOptions>("runtime").device).type());
     assembly_ = assemble(recipe_);
     match_rates(assembly_, recipe_);
     BestTracker best(tracker);
@@ -346,7 +346,7 @@ nlohmann::json Session::summary(const Trainer& trainer, const TrainOutcome& outc
            {{"estimated_bytes", estimate.total()},
             {"state_bytes", estimate.parameters + estimate.gradients + estimate.optimizer_states},
             {"measured_bytes", meter_->peak_bytes()},
-            {"resident_bytes", peak_resident_bytes()}}},
+            {"resident_bytes", peak_memory_bytes(assembly_.device)}}},
           {"seconds", trainer.state().elapsed_s + times.evaluation + times.saving},
           {"time_split",
            {{"compute", trainer.state().elapsed_s - times.decomposition},

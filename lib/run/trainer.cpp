@@ -196,7 +196,7 @@ void Trainer::report_training() {
     status.epochs_per_s =
         static_cast<double>(state_.step - reported_step_) / static_cast<double>(workload.step.per_epoch) / seconds;
   }
-  status.memory_bytes = static_cast<double>(peak_resident_bytes());
+  status.memory_bytes = static_cast<double>(peak_memory_bytes(assembly.device));
   if (assembly.train.on_spike != "ignore") status.more["train/spikes"] = static_cast<double>(state_.spikes);
   if (assembly.optim.grad_clip > 0) status.more["optim/clipped_steps"] = static_cast<double>(state_.clipped_steps);
   if (last_.rates.low_rank != last_.rates.base) status.more["optim/lr_low_rank"] = last_.rates.low_rank;

@@ -3,6 +3,10 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include <memory>
+#include <type_traits>
+#include <utility>
+
 #include "core/error.hpp"
 
 namespace sst::tensor {
@@ -27,6 +31,15 @@ class ClosureNode final : public torch::autograd::Node {
   Backward backward_;
 };
 
+/// LibTorch counts its nodes by std::shared_ptr up to 2.12 and by itself since.
+template <class Node>
+auto make_node(Backward backward) {
+  if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, Node>)
+    return c10::make_intrusive<Node>(std::move(backward));
+  else
+    return std::make_shared<Node>(std::move(backward));
+}
+
 }  // namespace
 
 torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tensor>& inputs, Backward backward) {
@@ -34,7 +47,7 @@ torch::Tensor with_backward(torch::Tensor output, const std::vector<torch::Tenso
   bool any = false;
   for (const torch::Tensor& input : inputs) any = any || (input.defined() && input.requires_grad());
   if (!any || !torch::GradMode::is_enabled()) return output;
-  const auto node = c10::make_intrusive<ClosureNode>(std::move(backward));
+  const auto node = make_node<ClosureNode>(std::move(backward));
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   torch::autograd::set_history(output, node);
   return output;

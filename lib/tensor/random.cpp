@@ -1,6 +1,8 @@
 #include "tensor/random.hpp"
 
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <array>
 #include <cmath>
@@ -9,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/for_each_cpu.hpp"
+#include "tensor/gpu/kernels.hpp"
 
 namespace sst::tensor {
 namespace {
@@ -99,6 +102,23 @@ void dropout_keeps(uint8_t* keeps, int64_t count, double p, const CounterRng& rn
     rng.fill(static_cast<uint64_t>(first / 4), {words.data(), static_cast<size_t>(size)});
     keep_from(words.data(), size, threshold, keeps + first);
   }
+}
+
+torch::Tensor dropout_keeps_on_gpu(const std::vector<CounterRng>& rows, int64_t count, double p, torch::Device device) {
+  const auto height = static_cast<int64_t>(rows.size());
+  const torch::Tensor host = torch::empty({height}, torch::kInt64);
+  for (int64_t row = 0; row < height; ++row)
+    host.mutable_data_ptr<int64_t>()[row] = static_cast<int64_t>(rows[static_cast<size_t>(row)].index());
+  const torch::Tensor indices = host.to(device), keeps = torch::empty({height, count}, indices.options().dtype(torch::kBool));
+  const gpu::DropoutDraw draw{.indices = reinterpret_cast<const uint64_t*>(indices.const_data_ptr<int64_t>()),
+                              .rows = height,
+                              .count = count,
+                              .key = {rows.front().key()[0], rows.front().key()[1]},
+                              .threshold = drop_threshold(p)};
+  const c10::DeviceGuard on_its_device(device);
+  const auto stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+  gpu::dropout_keeps(draw, keeps.mutable_data_ptr<bool>(), stream.native_handle());
+  return keeps;
 }
 
 torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, torch::ScalarType dtype) {

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <vector>
+
 #include "core/seeds.hpp"
 
 /// Tensors drawn from the named streams, from their beginning: pure functions of their arguments, the same on every
@@ -25,5 +27,8 @@ torch::Tensor dropout_factors(int64_t count, double p, const CounterRng& rng, to
 
 /// The same decisions as bytes, 1 where dropout_factors keeps.
 void dropout_keeps(uint8_t* keeps, int64_t count, double p, const CounterRng& rng);
+
+/// The same decisions, made on a GPU: bool [rows.size(), count], a row from each stream. The streams have one key.
+torch::Tensor dropout_keeps_on_gpu(const std::vector<CounterRng>& rows, int64_t count, double p, torch::Device device);
 
 }  // namespace sst::tensor

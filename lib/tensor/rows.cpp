@@ -82,7 +82,9 @@ torch::Tensor Rows::matmul(const torch::Tensor& m) const {
 Rows Rows::dropout(double p, const CounterRng& rng) const {
   if (p == 0) return *this;
   const auto drawn = dtype() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-  const torch::Tensor factors = dropout_factors(stored(), p, rng, drawn).to(device(), dtype());
+  const torch::Tensor factors =
+      device().is_cuda() ? dropout_keeps_on_gpu({rng}, stored(), p, device()).view({-1}).to(dtype()).mul_(1 / (1 - p))
+                         : dropout_factors(stored(), p, rng, drawn).to(dtype());
   if (!is_sparse()) return dense_ * factors.view_as(dense_);
   Rows dropped = *this;
   dropped.first_column_ = first_column_ * factors.narrow(0, 0, rows());

@@ -92,7 +92,7 @@ def train_ours(program, root, precision, threads):
     recipe = peers.ROOT / "recipes/lm/tinyshakespeare_char_cpu.yaml"
     with tempfile.TemporaryDirectory() as out:
         peers.run([program, "train", recipe, f"data_root={root}", f"out_root={out}", f"precision={precision}",
-                   f"runtime.threads={threads}", "eval.every=off", "--quiet", "--json"], threads)
+                   f"runtime.threads={threads}", "runtime.device=cpu", "eval.every=off", "--quiet", "--json"], threads)
         report = json.loads(next(pathlib.Path(out).glob("*/*/report.json")).read_text())
     split = report["time_split"]
     return {"seconds": report["seconds"] - split["evaluation"], "loss": report["results"]["valid/loss"],

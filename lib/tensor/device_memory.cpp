@@ -1,0 +1,30 @@
+#include "tensor/device_memory.hpp"
+
+#include <c10/core/CachingDeviceAllocator.h>
+
+#include "core/memory.hpp"
+
+namespace sst::tensor {
+namespace {
+
+c10::DeviceAllocator& allocator_of(torch::Device gpu) { return *c10::getDeviceAllocator(gpu.type()); }
+
+constexpr auto kAggregate = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+
+}  // namespace
+
+int64_t free_memory_bytes(torch::Device device) {
+  if (device.is_cpu()) return available_memory_bytes();
+  auto& allocator = allocator_of(device);
+  if (!allocator.initialized()) torch::zeros({1}, device);  // starts the device
+  const auto stats = allocator.getDeviceStats(device.index());
+  return static_cast<int64_t>(allocator.getMemoryInfo(device.index()).first) +
+         stats.reserved_bytes[kAggregate].current - stats.allocated_bytes[kAggregate].current;
+}
+
+int64_t peak_reserved_bytes(torch::Device gpu) {
+  auto& allocator = allocator_of(gpu);
+  return allocator.initialized() ? allocator.getDeviceStats(gpu.index()).reserved_bytes[kAggregate].peak : 0;
+}
+
+}  // namespace sst::tensor

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace sst::tensor {
+
+/// What programs can still have of the device's memory, bytes. On a GPU that counts what LibTorch's allocator keeps for
+/// reuse but does not use.
+int64_t free_memory_bytes(torch::Device device);
+
+/// The most that LibTorch's allocator held of a GPU's memory at one time, bytes.
+int64_t peak_reserved_bytes(torch::Device gpu);
+
+}  // namespace sst::tensor

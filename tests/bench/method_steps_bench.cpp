@@ -1,0 +1,196 @@
+// A training step with every method beside one with full rank: forward, backward, clipping, update, and whatever the
+// method does around it; what it does once in a while (GaLore's and SST's decompositions) is a counter of its own.
+//     lm_step/opt-125m         OPT-125M, 2 × 512 random tokens; lm_step.py measures Hugging Face transformers beside it
+//     mt_step/lorentz-64       HyboNet's Transformer of width 64, 6 + 6 layers, 64 pairs of 25 to 32 words
+// SST_BENCH_DEVICE=cuda measures on a GPU, the language model then at 16 × 1024 tokens. The counters split one more step.
+// SST_BENCH_TRACE=FOLDER writes one more, kernel by kernel, as a Chrome trace for each benchmark.
+
+#include <torch/csrc/autograd/profiler_kineto.h>
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "optim/clip.hpp"
+#include "run/memory.hpp"
+#include "run/training_step.hpp"
+#include "tests/bench/assemble.hpp"
+#include "tests/bench/settings.hpp"
+#include "text/token_file.hpp"
+
+namespace sst::bench {
+namespace {
+
+using Overrides = std::vector<std::string>;
+
+const bool on_gpu = [] {
+  const char* device = std::getenv("SST_BENCH_DEVICE");
+  return device != nullptr && std::string(device) != "cpu";
+}();
+
+const int64_t kSequences = on_gpu ? 16 : 2, kLength = on_gpu ? 1024 : 512;
+constexpr int64_t kPairs = 64, kMostWords = 32, kVocabulary = 6632, kStepsOfData = 64;
+
+std::filesystem::path scratch(const std::string& name) {
+  return std::filesystem::temp_directory_path() / ("sst_bench_" + std::to_string(getpid()) + "_" + name);
+}
+
+/// OPT-125M on random bytes, which is all that an untrained model can tell of a text.
+Overrides language_model_data() {
+  const auto path = scratch("tokens.bin");
+  std::mt19937 generator(1);
+  std::vector<int32_t> ids(static_cast<size_t>(kStepsOfData * kSequences * kLength));
+  for (int32_t& id : ids) id = static_cast<int32_t>(generator() % 256);
+  text::TokenFileWriter writer(path, text::TokenType::kUint16);
+  writer.write(ids);
+  writer.finish();
+  return {"data.format=tokens",
+          "data.train=" + path.string(),
+          "data.valid=" + path.string(),
+          "data.seq_len=" + std::to_string(kLength),
+          "tokenizer.type=bytes",
+          "tokenizer.model=null",
+          "model.vocab_size=50272",
+          "train.global_batch_tokens=" + std::to_string(kSequences * kLength),
+          "train.micro_batch=" + std::to_string(kSequences),
+          "train.recompute=none"};
+}
+
+/// Pairs of made words, as many different ones as IWSLT'14 has.
+Overrides translation_data() {
+  std::mt19937 generator(1);
+  Overrides overrides = {"train.max_tokens=null", "train.global_batch_tokens=null",
+                         "train.max_sentences=" + std::to_string(kPairs)};
+  for (const std::string side : {"src", "tgt"}) {
+    std::ofstream file(scratch(side));
+    for (int64_t pair = 0; pair < kStepsOfData * kPairs; ++pair)
+      for (int64_t word = 0, words = kMostWords - pair % 8; word < words; ++word)
+        file << "w" << (pair < kVocabulary && word == 0 ? pair : static_cast<int64_t>(generator() % kVocabulary))
+             << (word + 1 < words ? " " : "\n");
+    for (const std::string split : {"train", "valid", "test"})
+      overrides.push_back("data." + split + "." + side + "=" + scratch(side).string());
+  }
+  return overrides;
+}
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  if (on_gpu) torch::cuda::synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The parts of one step, measured apart.
+void split(benchmark::State& state, run::Assembly& assembly, int64_t step) {
+  auto& optimizer = *assembly.optimizer;
+  optimizer.zero_grad();
+  const auto shape = assembly.task->step_shape(step);
+  const nn::Pass pass{.training = true,
+                      .seed = 1,
+                      .step = step,
+                      .loss_scale = shape.count > 0 ? 1 / shape.count : 1,
+                      .compute = assembly.precision.compute_type()};
+  nn::LossSum loss;
+  state.counters["forward_and_output_layer_s"] = seconds_of([&] { loss = assembly.task->loss(pass, 0); });
+  state.counters["backward_s"] = seconds_of([&] { (loss.sum / loss.count).backward(); });
+  state.counters["update_s"] = seconds_of([&] {
+    assembly.method->before_step(step, optimizer);
+    optim::clip_gradients_(optimizer.parameters(), 1.0);
+    optimizer.step({.base = 1e-4, .low_rank = 1e-4});
+    assembly.method->after_step(step, optimizer);
+  });
+  if (on_gpu) state.counters["peak_bytes"] = static_cast<double>(run::peak_memory_bytes(assembly.device));
+}
+
+void trace(run::Assembly& assembly, int64_t step, std::string name) {
+  const char* folder = std::getenv("SST_BENCH_TRACE");
+  if (folder == nullptr) return;
+  namespace profiler = torch::autograd::profiler;
+  std::replace(name.begin(), name.end(), '/', '-');
+  const std::set<torch::profiler::impl::ActivityType> activities = {torch::profiler::impl::ActivityType::CPU,
+                                                                    torch::profiler::impl::ActivityType::CUDA};
+  const profiler::ProfilerConfig config(profiler::ProfilerState::KINETO);
+  profiler::prepareProfiler(config, activities);
+  profiler::enableProfiler(config, activities);
+  run::training_step(assembly, step);
+  if (on_gpu) torch::cuda::synchronize();
+  profiler::disableProfiler()->save(std::string(folder) + "/" + name + ".json");
+}
+
+struct Trained {
+  std::string name;
+  run::Assembly assembly;
+  int64_t step = 0;
+};
+
+Trained& trained_model() {
+  static Trained model;
+  return model;
+}
+
+void training_steps(benchmark::State& state, const std::string& name, const std::string& recipe,
+                    const Overrides& overrides) {
+  try {
+    auto& model = trained_model();
+    if (model.name != name) {  // repetitions go on with the model of the first
+      model = {};
+      model = {name, assemble(recipe, overrides), 0};
+      // The first step decomposes what is to be decomposed; on a GPU kernels are chosen and memory is taken too.
+      state.counters["first_step_s"] = seconds_of([&] { run::training_step(model.assembly, model.step++); });
+      for (int i = 0; i < (on_gpu ? 4 : 1); ++i) run::training_step(model.assembly, model.step++);
+    }
+    for (auto _ : state) {
+      run::training_step(model.assembly, model.step++);
+      if (on_gpu) torch::cuda::synchronize();
+    }
+    split(state, model.assembly, model.step);
+    trace(model.assembly, model.step + 1, name);
+  } catch (const Error& failure) {
+    state.SkipWithError(failure.what());
+  }
+}
+
+/// Every method; those that decompose do it less often than a benchmark has steps.
+std::vector<std::pair<std::string, Overrides>> methods(int64_t rank) {
+  const std::string r = "method.rank=" + std::to_string(rank);
+  return {{"full", {"method.name=full"}},
+          {"lora", {"method.name=lora", r}},
+          {"relora", {"method.name=relora", r}},
+          {"galore", {"method.name=galore", r}},
+          {"galore_randomized", {"method.name=galore", r, "method.svd=randomized"}},
+          {"dora", {"method.name=dora", r}},
+          {"vera", {"method.name=vera", r}},
+          {"lowrank", {"method.name=lowrank", r, "optim.name=lowrank_adam"}},
+          {"sst", {"method.name=sst", r}}};
+}
+
+void register_steps(const std::string& prefix, const std::string& recipe, Overrides (*data)(), int64_t rank,
+                    const std::vector<std::string>& precisions) {
+  for (const std::string& precision : precisions)
+    for (const auto& [method, keys] : methods(rank)) {
+      const std::string name = prefix + "/" + precision + "/" + method;
+      Overrides overrides = keys;
+      overrides.push_back("precision=" + precision);
+      overrides.push_back(std::string("runtime.device=") + (on_gpu ? "cuda" : "cpu"));
+      benchmark::RegisterBenchmark(name.c_str(), [name, recipe, data, overrides](benchmark::State& state) {
+        Overrides all = data();
+        all.insert(all.end(), overrides.begin(), overrides.end());
+        training_steps(state, name, recipe, all);
+      })->Apply(measured_briefly);
+      if (method != "full") beside(name, prefix + "/" + precision + "/full");
+    }
+}
+
+const bool steps_registered = [] {
+  register_steps("lm_step/opt-125m", "lm/opt_125m", language_model_data, 64, {"fp32", "bf16_mixed"});
+  register_steps("mt_step/lorentz-64", "translation/iwslt14_hyperbolic_64", translation_data, 8, {"fp32"});
+  return true;
+}();
+
+}  // namespace
+}  // namespace sst::bench
