@@ -40,6 +40,7 @@ class SpectralLinear final : public nn::LinearMap {
   std::vector<nn::NamedTensor> active_views() const override;
   std::vector<std::string> low_rank_names() const override;
   std::vector<std::string> decayed_names() const override;
+  bool decays_like_its_matrix() const override { return options_.train_all_sigma && !base_.defined(); }
 
   /// Brings the slots `chosen` (r distinct ones) into the active block, swapping rows of u, v and entries of sigma with
   /// the active ones that were not drawn again. W does not change (paper, section 4.6).

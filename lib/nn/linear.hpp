@@ -63,6 +63,8 @@ class LinearMap : public torch::nn::Module {
   virtual std::vector<std::string> low_rank_names() const { return {}; }
   /// Local names of the tensors that `weight_decay_on: matrices` means here.
   virtual std::vector<std::string> decayed_names() const { return {"weight"}; }
+  /// Whether shrinking those tensors shrinks the matrix by the same factor, so that decay goes at the rate of full rank.
+  virtual bool decays_like_its_matrix() const { return false; }
 
   const LinearSpec& spec() const { return spec_; }     ///< without its initial weight
   const torch::Tensor& bias() const { return bias_; }  ///< [out], undefined when the map has none

@@ -121,11 +121,12 @@ void Adam::update_all_(const std::vector<Update>& updates) const {
     const auto& [step, lr_of_group, decay_of_group, type, device] = key;
     const double lr = lr_of_group, decay = decay_of_group;  // a lambda cannot capture the names of a binding
     const c10::DeviceGuard on_its_device(group.parameters.front().device());
-    const std::vector<Tensor> steps(
-        group.parameters.size(), torch::full({}, step, group.parameters.front().options().dtype(torch::kFloat32)));
+    const std::vector<Tensor> steps(group.parameters.size(),
+                                    torch::full({}, step, group.parameters.front().options().dtype(torch::kFloat32)));
     const auto run = [&](const auto& fused) {
-      fused(group.parameters, group.gradients, group.m, group.v, /*max_exp_avg_sqs=*/std::vector<Tensor>{}, steps, lr, options_.beta1,
-            options_.beta2, decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false, std::nullopt, std::nullopt);
+      fused(group.parameters, group.gradients, group.m, group.v, /*max_exp_avg_sqs=*/std::vector<Tensor>{}, steps, lr,
+            options_.beta1, options_.beta2, decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false, std::nullopt,
+            std::nullopt);
     };
     if (options_.decoupled_decay)
       run([](auto&&... all) { at::_fused_adamw_(all...); });

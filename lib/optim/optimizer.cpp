@@ -123,9 +123,10 @@ void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Up
   Slot& slot = slots_[index];
   Tensor gradient = parameter.tensor.grad();
   if (!gradient.defined() || slot.joined) return;
-  const double decay = parameter.decay ? weight_decay_ : 0;
   const double rate = parameter.group == Group::kBase ? rates.base : rates.low_rank;
   const double lr = rate_factors_.empty() ? rate : rate * rate_factors_[index];
+  double decay = parameter.decay ? weight_decay_ : 0;
+  if (parameter.decay_at_base_rate && rule_->decay_is_decoupled() && rate > 0) decay *= rates.base / rate;
   if (slot.matrix) {
     if (slot.state.step == 0) slot.state.moments = rule_->zero_low_rank_moments(*slot.matrix);
     ++slot.state.step;

@@ -25,6 +25,7 @@ struct Parameter {
   Geometry geometry = Geometry::kEuclidean;
   Group group = Group::kBase;
   bool decay = false;  ///< takes part in weight decay and in the L2 penalty; never a tensor of points
+  bool decay_at_base_rate = false;  ///< decoupled decay goes at the base rate, whichever rate moves the tensor
 };
 
 /// A subspace in which a tensor's gradient is fed to the rule, and from which its direction comes back

@@ -80,6 +80,9 @@ void add_parameters(Assembly& assembly) {
   auto& model = assembly.task->model();
   const auto low_rank = names_in_linear_maps(model, [](const nn::LinearMap& map) { return map.low_rank_names(); });
   const auto decayed = names_in_linear_maps(model, [](const nn::LinearMap& map) { return map.decayed_names(); });
+  const auto like_matrices = names_in_linear_maps(model, [](const nn::LinearMap& map) {
+    return map.decays_like_its_matrix() ? map.decayed_names() : std::vector<std::string>{};
+  });
   const auto prefixes = linear_map_prefixes(model);
   const auto points = assembly.task->lorentz_parameters();
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) {
@@ -90,7 +93,8 @@ void add_parameters(Assembly& assembly) {
          .geometry = is_point ? optim::Geometry::kLorentz : optim::Geometry::kEuclidean,
          .group = low_rank.count(name) > 0 ? optim::Group::kLowRank : optim::Group::kBase,
          .decay =
-             !is_point && optim::takes_weight_decay(assembly.optim, name, is_matrix(name, tensor, decayed, prefixes))});
+             !is_point && optim::takes_weight_decay(assembly.optim, name, is_matrix(name, tensor, decayed, prefixes)),
+         .decay_at_base_rate = like_matrices.count(name) > 0});
   }
 }
 

@@ -109,7 +109,8 @@ torch::Tensor dropout_keeps_on_gpu(const std::vector<CounterRng>& rows, int64_t 
   const torch::Tensor host = torch::empty({height}, torch::kInt64);
   for (int64_t row = 0; row < height; ++row)
     host.mutable_data_ptr<int64_t>()[row] = static_cast<int64_t>(rows[static_cast<size_t>(row)].index());
-  const torch::Tensor indices = host.to(device), keeps = torch::empty({height, count}, indices.options().dtype(torch::kBool));
+  const torch::Tensor indices = host.to(device),
+                      keeps = torch::empty({height, count}, indices.options().dtype(torch::kBool));
   const gpu::DropoutDraw draw{.indices = reinterpret_cast<const uint64_t*>(indices.const_data_ptr<int64_t>()),
                               .rows = height,
                               .count = count,

@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/file.hpp"
+#include "core/log.hpp"
 
 namespace sst::text {
 namespace {
@@ -37,17 +38,16 @@ NewFolder::NewFolder(fs::path folder) : folder_(folder.lexically_normal()) {
   if (!folder_.has_filename()) folder_ = folder_.parent_path();
   temporary_ = folder_.string() + ".tmp";
   lock();
+}
+
+void NewFolder::start() {
   try {
     if (fs::exists(folder_) && !fs::is_empty(folder_))
       throw DataError("the folder '" + folder_.string() + "' exists and holds other files",
                       "name a new folder in data.prepared_dir, or empty this one");
     for (const auto& entry : fs::directory_iterator(temporary_)) fs::remove_all(entry.path());  // of a killed process
   } catch (const fs::filesystem_error& error) {
-    ::close(descriptor_);
     fail_folder(folder_, error.code().message());
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
   }
 }
 
@@ -61,8 +61,10 @@ void NewFolder::lock() {
     if (descriptor_ < 0) fail_folder(temporary_, std::strerror(errno));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
       continue;  // some file systems know no locks
+    log::info("another process is preparing '{}'; waiting for it", folder_.string());
+    if (::flock(descriptor_, LOCK_EX) == 0 || errno != EINTR) continue;
     ::close(descriptor_);
-    throw UserError("another process is preparing '" + folder_.string() + "'", "wait for it, then run this again");
+    throw UserError("stopped while another process was preparing '" + folder_.string() + "'", "run this again");
   } while (!is_same_folder(descriptor_, temporary_));
 }
 

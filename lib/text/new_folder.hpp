@@ -8,13 +8,16 @@ namespace sst::text {
 /// killed process left there is removed.
 class NewFolder {
  public:
-  /// Throws UserError while another process fills it, DataError when `folder` holds something already, ResourceError when
-  /// the disk refuses.
+  /// While another process fills it: waits until that one is done, or gone. Throws UserError when a signal ends the wait,
+  /// ResourceError when the disk refuses.
   explicit NewFolder(std::filesystem::path folder);
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
   ~NewFolder();  ///< without publish(): removes what was written
 
+  /// To be called before anything is written. Throws DataError when `folder` holds something already, ResourceError when
+  /// the disk refuses.
+  void start();
   const std::filesystem::path& path() const { return temporary_; }  ///< where to write
   void publish();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -231,13 +232,17 @@ bool is_held_out(int64_t document, double valid_fraction) {
 Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,
                            const PrepareOptions& options) {
   require_disjoint(corpus);
-  if (holds_token_shards(folder)) {
-    Preparation there = {.manifest = read_token_manifest(folder), .was_there = true};
-    require_tokenizer(there.manifest, tokenizer, folder);
-    require_corpus(there.manifest, corpus, folder);
-    return there;
-  }
+  const auto there = [&]() -> std::optional<Preparation> {
+    if (!holds_token_shards(folder)) return std::nullopt;
+    Preparation found = {.manifest = read_token_manifest(folder), .was_there = true};
+    require_tokenizer(found.manifest, tokenizer, folder);
+    require_corpus(found.manifest, corpus, folder);
+    return found;
+  };
+  if (auto found = there()) return *found;
   NewFolder made(folder);
+  if (auto found = there()) return *found;  // another process has made it while this one waited
+  made.start();
   Preparation preparation = Pipeline(corpus, tokenizer, options, made.path()).run();
   fault_point("prepare.manifest");
   write_file_synced(made.path() / "manifest.json", manifest_json(preparation.manifest));

@@ -47,7 +47,7 @@ std::string describe(const Preparation& preparation);
 /// after each document) and manifest.json. The folder appears whole or not at all: an interrupted preparation begins
 /// again, and one that is there is only checked. Shards depend on corpus and tokenizer, never on the number of threads.
 ///   throws    DataError: an unreadable document, a corpus too small for its split, a folder with other shards or files;
-///             ResourceError: disk; UserError: another process is preparing this folder
+///             ResourceError: disk; UserError: stopped by a signal while another process was preparing this folder
 Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const std::filesystem::path& folder,
                            const PrepareOptions& options = {});
 

@@ -56,6 +56,17 @@ TEST_CASE("with Adam an L2 penalty passes through the moments and decoupled deca
   CHECK_FALSE(torch::allclose(penalty, trained(adam_rule(true), 0.2, 0), 1e-3, 1e-3));
 }
 
+TEST_CASE("decay at the base rate shrinks a tensor by it, whichever rate moves it", "[optim]") {
+  const bool at_base = GENERATE(false, true);
+  const Tensor w = start();
+  Optimizer optimizer(adam_rule(true), 0.2);
+  optimizer.add({.name = "w", .tensor = w, .group = Group::kLowRank, .decay = true, .decay_at_base_rate = at_base});
+  Tensor(w).mutable_grad() = torch::zeros_like(w);
+  optimizer.step({.base = 0.05, .low_rank = 0.5});
+  const double kept = 1 - 0.2 * (at_base ? 0.05 : 0.5);
+  CHECK(torch::allclose(w.detach(), start().detach() * kept, 1e-15, 0));
+}
+
 TEST_CASE("decayed weights come to rest at the root of lr over twice the decay, and turn at a known rate",
           "[optim][slow]") {
   const auto [lr, decay] = GENERATE(std::pair(1e-3, 0.1), std::pair(1e-3, 0.3), std::pair(3e-3, 0.1));

@@ -3,9 +3,12 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <chrono>
+#include <future>
 
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -273,19 +276,46 @@ TEST_CASE("a full disk or a stopped preparation leaves nothing behind", "[text]"
   CHECK_FALSE(fs::exists(one.out.string() + ".tmp"));
 }
 
-TEST_CASE("a folder with other files and one that is being prepared are not touched", "[text]") {
+TEST_CASE("a folder with other files is not touched", "[text]") {
   const Case one;
   fs::create_directories(one.out);
   write_file_synced(one.out / "thesis.tex", "x");
   CHECK_THROWS_WITH(one.prepare(), ContainsSubstring("exists and holds other files"));
   CHECK(fs::exists(one.out / "thesis.tex"));
   fs::remove(one.out / "thesis.tex");
-  fs::create_directories(one.out.string() + ".tmp");
-  const int other = ::open((one.out.string() + ".tmp").c_str(), O_RDONLY | O_DIRECTORY);
-  REQUIRE(::flock(other, LOCK_EX) == 0);
-  CHECK_THROWS_AS(one.prepare(), UserError);
-  ::close(other);
   CHECK_FALSE(one.prepare().was_there);  // into the empty folder
+}
+
+TEST_CASE("who finds a folder being prepared waits for it", "[text]") {
+  const Case one;
+  const fs::path temporary = one.out.string() + ".tmp";
+  const auto locked = [&] {
+    fs::create_directories(temporary);
+    const int other = ::open(temporary.c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(::flock(other, LOCK_EX) == 0);
+    return other;
+  };
+  const auto in_background = [&] { return std::async(std::launch::async, [&] { return one.prepare(); }); };
+  const auto still_waits = [](const auto& preparation) {
+    return preparation.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout;
+  };
+  int other = locked();
+  auto preparation = in_background();
+  CHECK(still_waits(preparation));
+  ::close(other);  // the other one died
+  const auto made = preparation.get();
+  CHECK_FALSE(made.was_there);
+
+  fs::rename(one.out, one.folder / "by the other");
+  other = locked();
+  preparation = in_background();
+  CHECK(still_waits(preparation));
+  fs::remove(temporary);
+  fs::rename(one.folder / "by the other", one.out);  // the other one is done
+  ::close(other);
+  const auto found = preparation.get();
+  CHECK(found.was_there);
+  CHECK(found.manifest.train.tokens == made.manifest.train.tokens);
 }
 
 TEST_CASE("a bad document ends the preparation with the first place, for any number of threads", "[text]") {
