@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 torch_version=2.13.0
 cpu_index=https://download.pytorch.org/whl/cpu
 packages=(build-essential python3-venv libcli11-dev libyaml-cpp-dev libspdlog-dev libsentencepiece-dev sentencepiece
-  catch2 nlohmann-json3-dev libpcre2-dev libarchive-dev libssl-dev libbenchmark-dev gnuplot-nox ninja-build ccache cmake)
+  catch2 nlohmann-json3-dev libpcre2-dev libarchive-dev libssl-dev libbenchmark-dev libgloo-dev gnuplot-nox ninja-build ccache cmake)
 
 # Every version is pinned here; a constraint of the user's could only get in the way.
 export PIP_CONSTRAINT=/dev/null

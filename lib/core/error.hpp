@@ -65,6 +65,12 @@ struct DivergedError : Error {
       : Error(ExitCode::kDiverged, message, std::move(hint)) {}
 };
 
+/// The processes of a run do not find each other, lost one of them, or disagree.
+struct DistributedError : Error {
+  explicit DistributedError(const std::string& message, std::string hint = {})
+      : Error(ExitCode::kDistributed, message, std::move(hint)) {}
+};
+
 /// Our own mistake: throws std::logic_error, which main reports as exit code 1.
 void require(bool condition, const std::string& message);
 

@@ -24,7 +24,7 @@ struct Parameter {
   torch::Tensor tensor;
   Geometry geometry = Geometry::kEuclidean;
   Group group = Group::kBase;
-  bool decay = false;  ///< takes part in weight decay and in the L2 penalty; never a tensor of points
+  bool decay = false;               ///< takes part in weight decay and in the L2 penalty; never a tensor of points
   bool decay_at_base_rate = false;  ///< decoupled decay goes at the base rate, whichever rate moves the tensor
 };
 

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dist/group.hpp"
+
+namespace sst::dist {
+
+/// Sums gradients over the processes of a group while backward is still making others: LibTorch's DistributedDataParallel
+/// engine, whose buckets are exchanged as soon as the last gradient of each is there. Buckets are those of the tensors in
+/// reverse order and never change, so that a run that was cut sums in the same order as one that was not.
+class GradientReducer {
+ public:
+  /// Tensors that get a gradient in every backward pass, the same on all processes.
+  GradientReducer(const Group& group, std::vector<torch::Tensor> tensors);
+  ~GradientReducer();
+
+  /// The next backward pass is a step's last: the gradients that it leaves, with what earlier passes have added to them,
+  /// are summed over the group when it returns.
+  void expect_last_pass();
+
+  bool reduces(const std::vector<torch::Tensor>& tensors) const;  ///< whether it was made for exactly these
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+  std::vector<torch::Tensor> tensors_;
+};
+
+/// Sums the tensors' gradients over the group, a few large exchanges for all. For those that are not there when backward
+/// returns, and for the first step. Undefined ones stay so.
+void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors);
+
+}  // namespace sst::dist

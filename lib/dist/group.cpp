@@ -1,0 +1,124 @@
+#include "dist/group.hpp"
+
+#include <fmt/core.h>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "dist/engine.hpp"
+
+namespace sst::dist {
+namespace {
+
+using Processes = c10d::ProcessGroup;
+
+c10::intrusive_ptr<Processes> make_processes(const Launch& launch, const GroupOptions& options,
+                                             const c10::intrusive_ptr<c10d::Store>& store) {
+  const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
+  auto group = c10::make_intrusive<Processes>(store, rank, size);
+  auto gloo_options = c10d::ProcessGroupGloo::Options::create(options.timeout);
+  // Names of machines need not resolve where all processes are on one.
+  gloo_options->devices = {launch.local_size == launch.size
+                               ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                               : c10d::ProcessGroupGloo::createDefaultDevice()};
+  auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store), rank,
+                                                          size, gloo_options);
+  group->setBackend(c10::DeviceType::CPU, Processes::BackendType::GLOO, gloo);
+  group->setDefaultBackend(Processes::BackendType::GLOO);
+#ifdef USE_C10D_NCCL
+  if (options.device.is_cuda()) {
+    auto nccl_options = c10d::ProcessGroupNCCL::Options::create();
+    nccl_options->timeout = options.timeout;
+    group->setBackend(c10::DeviceType::CUDA, Processes::BackendType::NCCL,
+                      c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
+                                                                  rank, size, nccl_options));
+    group->setDefaultBackend(Processes::BackendType::NCCL);
+  }
+#endif
+  return group;
+}
+
+}  // namespace
+
+void fail_exchange(const std::exception& error) {
+  if (const auto* ours = dynamic_cast<const Error*>(&error)) throw *ours;
+  const auto* theirs = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = theirs != nullptr ? theirs->what_without_backtrace() : error.what();
+  throw DistributedError(
+      "another process of this run was lost, or is late: " + split(text, '\n').front(),
+      "its own message stands in its log (log.rank1.txt and so on in the run directory); the run goes "
+      "on from the last checkpoint when it is started again");
+}
+
+Group::Group() = default;
+
+Group::Group(const Launch& launch, const GroupOptions& options) : rank_(launch.rank), size_(launch.size) {
+  if (launch.is_single()) return;
+  engine_ = std::make_unique<Engine>();
+  engine_->meeting = Meeting(launch, options.folder, options.timeout);
+  exchange([&] { engine_->group = make_processes(launch, options, engine_->meeting.store); });
+}
+
+Group::~Group() = default;
+
+void Group::sum_(torch::Tensor tensor) const {
+  if (is_alone()) return;
+  exchange([&] {
+    std::vector<torch::Tensor> tensors = {tensor};
+    engine_->group->allreduce(tensors)->wait();
+  });
+}
+
+void Group::sum_(std::span<double> numbers) const {
+  if (is_alone()) return;
+  sum_(torch::from_blob(numbers.data(), {static_cast<int64_t>(numbers.size())}, torch::kFloat64));
+}
+
+double Group::largest(double number) const {
+  if (is_alone()) return number;
+  exchange([&] {
+    std::vector<torch::Tensor> tensors = {torch::from_blob(&number, {1}, torch::kFloat64)};
+    engine_->group->allreduce(tensors, {.reduceOp = c10d::ReduceOp::MAX})->wait();
+  });
+  return number;
+}
+
+void Group::broadcast_(torch::Tensor tensor, int64_t from) const {
+  if (is_alone()) return;
+  exchange([&] {
+    const bool fits = tensor.is_contiguous();
+    std::vector<torch::Tensor> tensors = {fits ? tensor : tensor.contiguous()};
+    engine_->group->broadcast(tensors, {.rootRank = from})->wait();
+    if (!fits) tensor.copy_(tensors[0]);
+  });
+}
+
+std::vector<std::string> Group::gather(const std::string& text) const {
+  if (is_alone()) return {text};
+  std::vector<std::string> texts;
+  const auto longest = static_cast<int64_t>(largest(static_cast<double>(text.size())));
+  torch::Tensor bytes = torch::zeros({size_, 8 + longest}, torch::kUInt8);
+  torch::Tensor own = bytes.select(0, rank_);
+  const auto length = static_cast<int64_t>(text.size());
+  std::memcpy(own.data_ptr<uint8_t>(), &length, 8);
+  std::memcpy(own.data_ptr<uint8_t>() + 8, text.data(), text.size());
+  sum_(bytes);  // every row has one process that fills it
+  for (int64_t rank = 0; rank < size_; ++rank) {
+    const auto* row = bytes.select(0, rank).const_data_ptr<uint8_t>();
+    int64_t count = 0;
+    std::memcpy(&count, row, 8);
+    texts.emplace_back(reinterpret_cast<const char*>(row) + 8, static_cast<size_t>(count));
+  }
+  return texts;
+}
+
+void Group::barrier() const {
+  if (!is_alone()) largest(0);
+}
+
+}  // namespace sst::dist

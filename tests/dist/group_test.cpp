@@ -1,0 +1,164 @@
+#include "dist/group.hpp"
+
+#include <torch/nn.h>
+
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "core/error.hpp"
+#include "dist/gradient_reducer.hpp"
+#include "dist/rendezvous.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+// The processes of these tests are threads: each has a group of its own, and they talk over the loopback.
+namespace sst::dist {
+namespace {
+
+using torch::Tensor;
+constexpr std::chrono::seconds kPatience(20);
+
+/// What body(group) gives on each of `size` processes, by rank.
+template <class Body>
+auto on_each(int64_t size, const Body& body) {
+  const testing::TemporaryFolder folder;
+  std::vector<std::future<decltype(body(std::declval<const Group&>()))>> results;
+  for (int64_t rank = 0; rank < size; ++rank)
+    results.push_back(std::async(std::launch::async, [&, rank] {
+      const Launch launch{
+          .by = Launch::By::kMpi, .rank = rank, .size = size, .local_rank = rank, .local_size = size, .job = "test"};
+      const Group group(launch, {.timeout = kPatience, .folder = folder.path()});
+      return body(group);
+    }));
+  std::vector<decltype(body(std::declval<const Group&>()))> values;
+  for (auto& result : results) values.push_back(result.get());
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("sums, maxima, broadcasts and texts reach every process", "[dist]") {
+  const int64_t size = GENERATE(1, 2, 3, 4);
+  CAPTURE(size);
+  const auto seen = on_each(size, [](const Group& group) {
+    const auto rank = static_cast<double>(group.rank());
+    Tensor tensor = torch::full({5}, rank + 1, torch::kFloat64);
+    group.sum_(tensor);
+    std::vector<double> numbers = {rank, 1};
+    group.sum_(numbers);
+    Tensor sent = torch::full({2, 2}, rank).t();
+    group.broadcast_(sent, group.size() - 1);
+    const auto texts = group.gather("rank " + std::string(static_cast<size_t>(group.rank()), 'x'));
+    group.barrier();
+    return std::tuple(tensor[4].item<double>(), numbers[0], numbers[1], group.largest(rank), sent[0][1].item<double>(),
+                      texts);
+  });
+  std::vector<std::string> texts;
+  for (int64_t rank = 0; rank < size; ++rank) texts.push_back("rank " + std::string(static_cast<size_t>(rank), 'x'));
+  const double n = static_cast<double>(size), last = n - 1;
+  for (const auto& one : seen) CHECK(one == std::tuple(n * (n + 1) / 2, last * n / 2, n, last, last, texts));
+}
+
+TEST_CASE("gradients are summed while backward runs, over several passes of a step", "[dist]") {
+  const int64_t size = GENERATE(2, 4);
+  constexpr int64_t kRows = 8, kPasses = 2;
+  const auto inputs = [](int64_t rank, int64_t pass) {
+    return torch::arange(kRows * 300, torch::kFloat64).view({kRows, 300}).sin() +
+           0.1 * static_cast<double>(rank * kPasses + pass);
+  };
+  const auto weights = [] {
+    std::vector<Tensor> all = {torch::linspace(-1, 1, 300 * 700, torch::kFloat64).view({300, 700}),
+                               torch::linspace(1, -1, 700 * 3, torch::kFloat64).view({700, 3}),
+                               torch::zeros({3}, torch::kFloat64)};
+    for (Tensor& one : all) one.requires_grad_();
+    return all;
+  };
+  const auto backward = [&](const std::vector<Tensor>& w, int64_t rank, int64_t pass) {
+    (inputs(rank, pass).mm(w[0]).tanh().mm(w[1]) + w[2]).square().sum().backward();
+  };
+  const auto gradients = [](const std::vector<Tensor>& w) {
+    std::vector<Tensor> all;
+    for (const Tensor& one : w) all.push_back(one.grad().clone());
+    return all;
+  };
+  auto alone = weights();
+  for (int64_t rank = 0; rank < size; ++rank)
+    for (int64_t pass = 0; pass < kPasses; ++pass) backward(alone, rank, pass);
+  const auto seen = on_each(size, [&](const Group& group) {
+    auto w = weights();
+    GradientReducer reducer(group, w);
+    std::vector<std::vector<Tensor>> steps;
+    for (int step = 0; step < 3; ++step) {
+      for (Tensor& one : w) one.mutable_grad() = Tensor();
+      for (int64_t pass = 0; pass < kPasses; ++pass) {
+        if (pass + 1 == kPasses) reducer.expect_last_pass();
+        backward(w, group.rank(), pass);
+      }
+      steps.push_back(gradients(w));
+    }
+    for (Tensor& one : w) one.mutable_grad() = Tensor();
+    for (int64_t pass = 0; pass < kPasses; ++pass) backward(w, group.rank(), pass);
+    sum_gradients(group, w);
+    steps.push_back(gradients(w));
+    return steps;
+  });
+  for (const auto& steps : seen)
+    for (size_t i = 0; i < alone.size(); ++i) {
+      for (const auto& step : steps) CHECK(torch::allclose(step[i], alone[i].grad(), 1e-12, 1e-10));
+      CHECK(torch::equal(steps[0][i], seen[0][0][i]));  // the same bits everywhere
+      CHECK(torch::equal(steps[0][i], steps[1][i]));    // and every time
+    }
+}
+
+TEST_CASE("a leader that does not come is named with its address", "[dist]") {
+  const testing::TemporaryFolder folder;
+  const Launch launch{.by = Launch::By::kSlurm, .rank = 1, .size = 2, .host = "n03", .port = 20007, .job = "7.0.0"};
+  CHECK_THROWS_WITH(
+      Group(launch, {.timeout = std::chrono::seconds(1), .folder = folder.path()}),
+      ContainsSubstring("n03") && ContainsSubstring(".rendezvous-7.0.0") && ContainsSubstring("within 1"));
+}
+
+TEST_CASE("the file of rendezvous goes with the leader", "[dist]") {
+  const testing::TemporaryFolder folder;
+  const Launch launch{.by = Launch::By::kSlurm, .rank = 0, .size = 2, .host = "localhost", .port = 0, .job = "7.0.0"};
+  {
+    const Meeting meeting(launch, folder.path(), kPatience);
+    CHECK(std::filesystem::exists(folder / ".rendezvous-7.0.0"));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / ".rendezvous-7.0.0"));
+}
+
+TEST_CASE("a port that is taken is passed over", "[dist]") {
+  const testing::TemporaryFolder folder;
+  const ServedStore other(kPatience);
+  const Launch launch{.by = Launch::By::kSlurm,
+                      .rank = 0,
+                      .size = 2,
+                      .host = "localhost",
+                      .port = other.port,
+                      .port_tries = 16,
+                      .job = "7.0.0"};
+  const Meeting meeting(launch, folder.path(), kPatience);
+  std::ifstream file(folder / ".rendezvous-7.0.0");
+  std::string host;
+  int port = 0;
+  file >> host >> port;
+  CHECK(port > other.port);
+  CHECK(port < other.port + 16);
+}
+
+TEST_CASE("a process that is lost ends the others' exchange", "[dist]") {
+  const auto seen = on_each(2, [](const Group& group) -> std::string {
+    if (group.rank() == 1) return "gone";
+    try {
+      group.barrier();
+      return "nothing";
+    } catch (const DistributedError& error) {
+      return error.what();
+    }
+  });
+  CHECK_THAT(seen[0], ContainsSubstring("another process of this run was lost"));
+}
+
+}  // namespace sst::dist
