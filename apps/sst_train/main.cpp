@@ -22,8 +22,8 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 2 command line or recipe, 3 data, 4 checkpoint, 5 memory or disk, 6 diverged,\n"
-    "10 --require not met, 75 stopped early with a good checkpoint (run the same command again),\n"
-    "130 interrupted from the keyboard, 1 a bug.";
+    "7 processes that lost or do not find each other, 10 --require not met, 75 stopped early with a good\n"
+    "checkpoint (run the same command again), 130 interrupted from the keyboard, 1 a bug.";
 
 /// `sst-train recipe.yaml …` means `sst-train train recipe.yaml …`.
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {

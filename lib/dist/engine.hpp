@@ -18,9 +18,6 @@ struct Engine {
   c10::intrusive_ptr<c10d::ProcessGroup> group;
 };
 
-/// What another process's end looks like from here: LibTorch's message, shortened, as DistributedError.
-[[noreturn]] void fail_exchange(const std::exception& error);
-
 /// Runs an exchange; its errors become DistributedError.
 template <class Exchange>
 auto exchange(const Exchange& run) {

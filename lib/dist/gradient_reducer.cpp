@@ -54,21 +54,15 @@ class GradientReducer::Impl {
   std::shared_ptr<c10d::Reducer> reducer_;
 };
 
-GradientReducer::GradientReducer(const Group& group, std::vector<torch::Tensor> tensors)
-    : tensors_(std::move(tensors)) {
-  if (!group.is_alone() && !tensors_.empty())
-    exchange([&] { impl_ = std::make_unique<Impl>(group.engine().group, tensors_); });
+GradientReducer::GradientReducer(const Group& group, const std::vector<torch::Tensor>& tensors) {
+  if (!group.is_alone() && !tensors.empty())
+    exchange([&] { impl_ = std::make_unique<Impl>(group.engine().group, tensors); });
 }
 
 GradientReducer::~GradientReducer() = default;
 
 void GradientReducer::expect_last_pass() {
   if (impl_) impl_->expect_last_pass();
-}
-
-bool GradientReducer::reduces(const std::vector<torch::Tensor>& tensors) const {
-  return std::equal(tensors.begin(), tensors.end(), tensors_.begin(), tensors_.end(),
-                    [](const auto& a, const auto& b) { return a.is_same(b); });
 }
 
 void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors) {

@@ -16,19 +16,16 @@ namespace sst::dist {
 class GradientReducer {
  public:
   /// Tensors that get a gradient in every backward pass, the same on all processes.
-  GradientReducer(const Group& group, std::vector<torch::Tensor> tensors);
+  GradientReducer(const Group& group, const std::vector<torch::Tensor>& tensors);
   ~GradientReducer();
 
   /// The next backward pass is a step's last: the gradients that it leaves, with what earlier passes have added to them,
   /// are summed over the group when it returns.
   void expect_last_pass();
 
-  bool reduces(const std::vector<torch::Tensor>& tensors) const;  ///< whether it was made for exactly these
-
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
-  std::vector<torch::Tensor> tensors_;
 };
 
 /// Sums the tensors' gradients over the group, a few large exchanges for all. For those that are not there when backward

@@ -1,6 +1,6 @@
 #include "dist/group.hpp"
 
-#include <fmt/core.h>
+#include <cstring>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -14,6 +14,9 @@
 
 namespace sst::dist {
 namespace {
+
+/// Says that the tensor's memory has changed, as an operation in place would: copies that others keep go by it.
+void mark_changed(const torch::Tensor& tensor) { tensor.unsafeGetTensorImpl()->bump_version(); }
 
 using Processes = c10d::ProcessGroup;
 
@@ -30,20 +33,33 @@ c10::intrusive_ptr<Processes> make_processes(const Launch& launch, const GroupOp
                                                           size, gloo_options);
   group->setBackend(c10::DeviceType::CPU, Processes::BackendType::GLOO, gloo);
   group->setDefaultBackend(Processes::BackendType::GLOO);
+  if (options.device.is_cpu()) return group;
+  if (options.backend == "gloo") {
+    group->setBackend(options.device.type(), Processes::BackendType::GLOO, gloo);
+    return group;
+  }
 #ifdef USE_C10D_NCCL
-  if (options.device.is_cuda()) {
+  {
     auto nccl_options = c10d::ProcessGroupNCCL::Options::create();
     nccl_options->timeout = options.timeout;
     group->setBackend(c10::DeviceType::CUDA, Processes::BackendType::NCCL,
                       c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
                                                                   rank, size, nccl_options));
     group->setDefaultBackend(Processes::BackendType::NCCL);
+    return group;
   }
+#else
+  throw UserError("this build has no NCCL, which exchanges tensors between GPUs", "give distributed.backend=gloo");
 #endif
-  return group;
 }
 
 }  // namespace
+
+bool is_of_exchange(const std::exception& error) {
+  if (dynamic_cast<const c10::DistError*>(&error) != nullptr) return true;
+  const std::string text = error.what();
+  return text.find("gloo/") != std::string::npos || text.find("NCCL") != std::string::npos;
+}
 
 void fail_exchange(const std::exception& error) {
   if (const auto* ours = dynamic_cast<const Error*>(&error)) throw *ours;
@@ -72,6 +88,7 @@ void Group::sum_(torch::Tensor tensor) const {
     std::vector<torch::Tensor> tensors = {tensor};
     engine_->group->allreduce(tensors)->wait();
   });
+  mark_changed(tensor);
 }
 
 void Group::sum_(std::span<double> numbers) const {
@@ -94,26 +111,31 @@ void Group::broadcast_(torch::Tensor tensor, int64_t from) const {
     const bool fits = tensor.is_contiguous();
     std::vector<torch::Tensor> tensors = {fits ? tensor : tensor.contiguous()};
     engine_->group->broadcast(tensors, {.rootRank = from})->wait();
+    const torch::NoGradGuard no_grad;
     if (!fits) tensor.copy_(tensors[0]);
   });
+  mark_changed(tensor);
+}
+
+torch::Tensor Group::gather(const torch::Tensor& tensor) const {
+  std::vector<int64_t> shape = tensor.sizes().vec();
+  shape.insert(shape.begin(), size_);
+  torch::Tensor all = torch::zeros(shape, tensor.options());
+  all.select(0, rank_).copy_(tensor);
+  sum_(all);  // every row has one process that fills it
+  return all;
 }
 
 std::vector<std::string> Group::gather(const std::string& text) const {
-  if (is_alone()) return {text};
-  std::vector<std::string> texts;
-  const auto longest = static_cast<int64_t>(largest(static_cast<double>(text.size())));
-  torch::Tensor bytes = torch::zeros({size_, 8 + longest}, torch::kUInt8);
-  torch::Tensor own = bytes.select(0, rank_);
   const auto length = static_cast<int64_t>(text.size());
-  std::memcpy(own.data_ptr<uint8_t>(), &length, 8);
-  std::memcpy(own.data_ptr<uint8_t>() + 8, text.data(), text.size());
-  sum_(bytes);  // every row has one process that fills it
-  for (int64_t rank = 0; rank < size_; ++rank) {
-    const auto* row = bytes.select(0, rank).const_data_ptr<uint8_t>();
-    int64_t count = 0;
-    std::memcpy(&count, row, 8);
-    texts.emplace_back(reinterpret_cast<const char*>(row) + 8, static_cast<size_t>(count));
-  }
+  const auto longest = static_cast<int64_t>(largest(static_cast<double>(length)));
+  torch::Tensor bytes = torch::zeros({longest}, torch::kUInt8);
+  std::memcpy(bytes.data_ptr<uint8_t>(), text.data(), text.size());
+  const torch::Tensor lengths = gather(torch::tensor({length}, torch::kInt64)), rows = gather(bytes);
+  std::vector<std::string> texts;
+  for (int64_t rank = 0; rank < size_; ++rank)
+    texts.emplace_back(reinterpret_cast<const char*>(rows.select(0, rank).const_data_ptr<uint8_t>()),
+                       static_cast<size_t>(lengths[rank].item<int64_t>()));
   return texts;
 }
 

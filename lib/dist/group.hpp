@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dist/launch.hpp"
@@ -16,10 +18,16 @@ namespace sst::dist {
 
 struct Engine;  ///< LibTorch's store and process group (engine.hpp)
 
+/// Whether LibTorch threw it because an exchange with other processes went wrong; those of Gloo have no type of their own.
+bool is_of_exchange(const std::exception& error);
+/// What another process's end looks like from here: LibTorch's message, shortened, as DistributedError.
+[[noreturn]] void fail_exchange(const std::exception& error);
+
 struct GroupOptions {
   std::chrono::seconds timeout = std::chrono::minutes(10);  ///< for meeting, and for each exchange
   std::filesystem::path folder = ".";                       ///< shared by all processes: the file of rendezvous
   torch::Device device = torch::kCPU;                       ///< whose tensors are exchanged beside the CPU's
+  std::string backend = "auto";                             ///< for that device: nccl, gloo; auto: nccl for a GPU
 };
 
 /// The processes of one run, which exchange tensors: every one makes the same calls in the same order. Over LibTorch's
@@ -43,10 +51,25 @@ class Group {
   void sum_(std::span<double> numbers) const;  ///< the same for a few numbers
   double largest(double number) const;
   void broadcast_(torch::Tensor tensor, int64_t from = 0) const;
-  std::vector<std::string> gather(const std::string& text) const;  ///< of every process, by rank, for all
+  torch::Tensor gather(const torch::Tensor& tensor) const;         ///< of every process, [size, …], for all
+  std::vector<std::string> gather(const std::string& text) const;  ///< the same for texts
   void barrier() const;
+  bool leader_says(bool answer) const { return largest(is_leader() && answer ? 1 : 0) > 0; }
+
+  /// What the leader alone computes, in place, and all get.
+  template <class Compute>
+  void once(const Compute& compute, const std::vector<torch::Tensor>& tensors) const {
+    if (is_leader()) compute();
+    for (const torch::Tensor& tensor : tensors) broadcast_(tensor);
+  }
+  /// This process's part of `count` things in order: [begin, end).
+  std::pair<int64_t, int64_t> share_of(int64_t count) const {
+    return {count * rank_ / size_, count * (rank_ + 1) / size_};
+  }
 
   const Engine& engine() const { return *engine_; }  ///< there is none for one process alone
+
+  static std::shared_ptr<const Group> alone() { return std::make_shared<const Group>(); }
 
  private:
   int64_t rank_ = 0, size_ = 1;

@@ -61,6 +61,13 @@ Side projected_side(const std::string& proj_type, int64_t rows, int64_t cols) {
   return right ? Side::kRight : Side::kLeft;
 }
 
+std::vector<Tensor> GradientSubspace::bases() const {
+  std::vector<Tensor> tensors;
+  for (const Tensor& basis : {left_, right_})
+    if (basis.defined()) tensors.push_back(basis);
+  return tensors;
+}
+
 Galore::Galore(const GaloreOptions& options, MethodContext context)
     : LowRankMethod(options, context),
       options_(options),
@@ -92,7 +99,11 @@ Tensor Galore::project(Layer& layer, const Tensor& gradient) {
   if (updates % gap_ == 0) {
     const CounterRng rng(context().seed, Stream::kMethod,
                          combine(name_index(layer.name + ".projection"), static_cast<uint64_t>(updates / gap_)));
-    residuals_.push_back(layer.subspace.refresh(gradient, options_.svd == "randomized" ? &rng : nullptr));
+    double residual = 0;
+    context().group->once(
+        [&] { residual = layer.subspace.refresh(gradient, options_.svd == "randomized" ? &rng : nullptr); },
+        layer.subspace.bases());
+    residuals_.push_back(residual);
   }
   return layer.subspace.project(gradient);
 }

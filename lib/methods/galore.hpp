@@ -54,6 +54,7 @@ class GradientSubspace {
   torch::Tensor project(const torch::Tensor& gradient) const;
   torch::Tensor lift(const torch::Tensor& direction) const;
   std::vector<int64_t> projected_shape() const;
+  std::vector<torch::Tensor> bases() const;              ///< what refresh() writes
   const torch::Tensor& left() const { return left_; }    ///< P, undefined when only the right side is projected
   const torch::Tensor& right() const { return right_; }  ///< Q, undefined when only the left side is projected
 

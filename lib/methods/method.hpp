@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dist/group.hpp"
 #include "nn/linear.hpp"
 #include "optim/optimizer.hpp"
 #include "recipe/words.hpp"
@@ -23,6 +24,9 @@ struct MethodContext {
   int64_t rows_per_step = 0;  ///< rows that pass through a block's linear map in one optimizer step
   recipe::StepUnits step = {};
   bool euclidean = true;  ///< geometry of the model; decides what `base_init: auto` means
+  /// Of the processes that train the model together. What libraries may answer differently on another processor
+  /// (decompositions) is computed once, dist::Group::once.
+  std::shared_ptr<const dist::Group> group = dist::Group::alone();
 };
 
 /// Factors on the two learning rates at one step, on top of the schedule's.
@@ -42,7 +46,7 @@ struct MethodEvent {
 /// before_step and after_step.
 class Method {
  public:
-  explicit Method(MethodContext context) : context_(context) {}
+  explicit Method(MethodContext context) : context_(std::move(context)) {}
   virtual ~Method() = default;
 
   virtual std::shared_ptr<nn::LinearMap> make_linear(const nn::LinearSpec& spec) = 0;

@@ -166,6 +166,12 @@ void SpectralLinear::decompose(int64_t round) {
   order_.copy_(torch::arange(full_rank(), order_.options()));
 }
 
+std::vector<Tensor> SpectralLinear::decomposed() const {
+  std::vector<Tensor> tensors = {u_.detach(), v_.detach(), sigma_.detach(), order_};
+  if (base_.defined()) tensors.push_back(base_.detach());
+  return tensors;
+}
+
 void SpectralLinear::activate(const std::vector<int64_t>& chosen) {
   const std::unordered_set<int64_t> drawn(chosen.begin(), chosen.end());
   require(static_cast<int64_t>(drawn.size()) == rank(), "a draw has to name rank() distinct slots");

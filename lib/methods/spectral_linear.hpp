@@ -38,6 +38,7 @@ class SpectralLinear final : public nn::LinearMap {
   void set_dense_weight(const torch::Tensor& weight) override;
   torch::Tensor singular_values() const override { return sigma_.detach(); }
   std::vector<nn::NamedTensor> active_views() const override;
+  bool has_late_gradients() const override { return options_.execution == Execution::kMaterialised; }
   std::vector<std::string> low_rank_names() const override;
   std::vector<std::string> decayed_names() const override;
   bool decays_like_its_matrix() const override { return options_.train_all_sigma && !base_.defined(); }
@@ -61,6 +62,8 @@ class SpectralLinear final : public nn::LinearMap {
   const torch::Tensor& order() const { return order_; }
   const torch::Tensor& u_active() const { return u_active_; }
   const torch::Tensor& v_active() const { return v_active_; }
+  /// What decompose() writes.
+  std::vector<torch::Tensor> decomposed() const;
   void set_order(const torch::Tensor& order) { order_.copy_(order); }
 
  protected:

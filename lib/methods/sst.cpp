@@ -127,7 +127,7 @@ void Sst::end_round(int64_t round) {
   const Stopwatch watch;
   double ranks = 0;
   for (const auto& layer : layers_) {
-    layer->decompose(round);
+    context().group->once([&] { layer->decompose(round); }, layer->decomposed());
     ranks += tensor::effective_rank(layer->sigma().detach());
   }
   record({.name = "method_round",

@@ -59,6 +59,8 @@ class LinearMap : public torch::nn::Module {
   /// share the storage of a parameter that is saved whole, so checkpoints leave them out and optimizers take
   /// them.
   virtual std::vector<NamedTensor> active_views() const { return {}; }
+  /// Whether the tensors of low_rank_names() have no gradient when backward returns: the method makes it afterwards.
+  virtual bool has_late_gradients() const { return false; }
   /// Local names of the tensors that train at the method's own rate.
   virtual std::vector<std::string> low_rank_names() const { return {}; }
   /// Local names of the tensors that `weight_decay_on: matrices` means here.

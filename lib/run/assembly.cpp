@@ -1,6 +1,7 @@
 #include "run/assembly.hpp"
 
 #include <ATen/Context.h>
+#include <fmt/format.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -74,6 +75,13 @@ nn::InitScheme init_scheme(const recipe::Recipe& recipe) {
   const auto word = recipe.read<InitOptions>("init").scheme;
   if (word == "normal") return {.kind = Kind::kNormal, .deviation = recipe.read<NormalInitOptions>("init").std};
   return {.kind = word == "xavier_uniform" ? Kind::kXavierUniform : Kind::kDefault};
+}
+
+/// Of tensors whose gradients a method makes after backward.
+std::set<std::string> late_gradients(torch::nn::Module& model) {
+  return names_in_linear_maps(model, [](const nn::LinearMap& map) {
+    return map.has_late_gradients() ? map.low_rank_names() : std::vector<std::string>{};
+  });
 }
 
 void add_parameters(Assembly& assembly) {
@@ -169,22 +177,33 @@ MemoryEstimate estimate_memory(const Assembly& assembly) {
   return estimate;
 }
 
-Assembly assemble(const recipe::Recipe& recipe) {
+Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group) {
   Assembly assembly;
+  assembly.group = std::move(group);
   assembly.run = recipe.read<RunOptions>("");
   assembly.train = recipe.read<TrainOptions>("train");
   assembly.eval = recipe.read<EvalOptions>("eval");
   assembly.checkpoint = recipe.read<CheckpointOptions>("checkpoint");
   assembly.logging = recipe.read<LoggingOptions>("logging");
   assembly.runtime = recipe.read<RuntimeOptions>("runtime");
+  assembly.distributed = recipe.read<DistributedOptions>("distributed");
   assembly.optim = recipe.read<optim::OptimOptions>("optim");
   assembly.precision = recipe.read<Precision>("precision");
   assembly.device = resolve_device(assembly.runtime.device);
   if (assembly.device.is_cuda()) set_up_gpu(assembly);
   choose_attention(assembly);
 
+  // What the leader trains and prepares the others find.
+  if (!assembly.group->is_leader()) assembly.group->barrier();
   assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
+  if (!assembly.group->is_alone() && !assembly.task->can_share())
+    throw UserError(
+        fmt::format("{}: 'task: {}' is trained by one process, but {} were started", recipe.place("task").text(),
+                    assembly.run.task, assembly.group->size()),
+        "start it without --nproc, torchrun, srun or mpirun; `sweep --jobs` trains several runs side by side");
+  assembly.task->set_group(assembly.group);
   assembly.workload = assembly.task->workload();
+  if (assembly.group->is_leader()) assembly.group->barrier();
   assembly.total_steps = last_step(assembly.train, assembly.workload.step);
 
   const auto seed = static_cast<uint64_t>(assembly.run.seed);
@@ -194,7 +213,8 @@ Assembly assemble(const recipe::Recipe& recipe) {
                                        .hidden_size = assembly.workload.hidden_size,
                                        .rows_per_step = assembly.workload.rows_per_step,
                                        .step = assembly.workload.step,
-                                       .euclidean = assembly.workload.euclidean});
+                                       .euclidean = assembly.workload.euclidean,
+                                       .group = assembly.group});
   assembly.task->build({.linear = [&](const nn::LinearSpec& spec) { return assembly.method->make_linear(spec); },
                         .seed = seed,
                         .tensors = torch::TensorOptions(assembly.precision.dtype()).device(assembly.device),
@@ -216,6 +236,7 @@ Assembly assemble(const recipe::Recipe& recipe) {
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.averages = Averages(assembly.train.ema_decays());
+  assembly.exchange = std::make_unique<GradientExchange>(assembly.group, late_gradients(assembly.task->model()));
   const auto standing = standing_memory(assembly);
   assembly.task->set_memory_budget(kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)) -
                                        (standing.total() - standing.parameters - standing.gradients),

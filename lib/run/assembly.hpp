@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "dist/group.hpp"
 #include "methods/method.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/options.hpp"
@@ -9,6 +10,7 @@
 #include "optim/schedule.hpp"
 #include "recipe/recipe.hpp"
 #include "run/averages.hpp"
+#include "run/gradient_exchange.hpp"
 #include "run/matched_rates.hpp"
 #include "run/options.hpp"
 #include "run/precision.hpp"
@@ -27,9 +29,11 @@ struct Assembly {
   CheckpointOptions checkpoint;
   LoggingOptions logging;
   RuntimeOptions runtime;
+  DistributedOptions distributed;
   optim::OptimOptions optim;
   Precision precision;
   torch::Device device = torch::kCPU;
+  std::shared_ptr<const dist::Group> group = dist::Group::alone();  ///< the processes that train this model together
   tasks::Workload workload;
   int64_t total_steps = 0;  ///< where training ends at the latest; 0 when only time ends it
 
@@ -41,6 +45,7 @@ struct Assembly {
   std::unique_ptr<optim::Plateau> plateau;  ///< factor that evaluations decide
   std::unique_ptr<MatchedRates> matched;    ///< in place of the schedule, where schedule.name is match_effective
   Averages averages;                        ///< of the weights, as train.ema asks
+  std::unique_ptr<GradientExchange> exchange;
 };
 
 /// How an assembled model is evaluated.
@@ -50,9 +55,10 @@ inline nn::Pass evaluation_pass(const Assembly& assembly) { return {.compute = a
 tasks::Evaluated evaluate(
     Assembly& assembly, const std::string& split, const tasks::BetweenBatches& between = [] {});
 
-/// Reads the data and builds the model: seconds, and the memory of a training run before its first step.
+/// Reads the data and builds the model: seconds, and the memory of a training run before its first step. `group`: every
+/// process of it does the same.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
-Assembly assemble(const recipe::Recipe& recipe);
+Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group = dist::Group::alone());
 /// Where schedule.name is match_effective: reads the run whose rates are matched. Only training needs it.
 ///   throws    DataError when that run has not what it takes
 void match_rates(Assembly& assembly, const recipe::Recipe& recipe);

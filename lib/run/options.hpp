@@ -201,4 +201,21 @@ struct RuntimeOptions {
   }
 };
 
+/// `distributed`: the processes that train one model together.
+struct DistributedOptions {
+  std::string backend = "auto";
+  recipe::Duration timeout = {600};
+  recipe::Interval check_sync_every = recipe::Interval::steps(1000);
+
+  template <class Field>
+  void describe(Field& field) {
+    using namespace recipe;
+    field(backend, "backend", one_of({"auto", "nccl", "gloo"}),
+          "what exchanges tensors; auto: nccl between GPUs, gloo otherwise");
+    field(timeout, "timeout", anything(), "how long processes wait for each other, at the start and in each exchange");
+    field(check_sync_every, "check_sync_every", anything(),
+          "interval between comparisons of the weights of all processes; a difference ends the run");
+  }
+};
+
 }  // namespace sst::run

@@ -37,6 +37,7 @@ recipe::Schema make_schema() {
   schema.describe<CheckpointOptions>("checkpoint");
   schema.describe<LoggingOptions>("logging");
   schema.describe<RuntimeOptions>("runtime");
+  schema.describe<DistributedOptions>("distributed");
   recipe::describe_sweep_and_report(schema);
 
   schema.section_doc("init", "where the weights start");
@@ -53,6 +54,7 @@ recipe::Schema make_schema() {
   schema.section_doc("checkpoint", "what is saved, and which of it is best");
   schema.section_doc("logging", "what is written while training");
   schema.section_doc("runtime", "the machine; decides nothing in the result but its speed");
+  schema.section_doc("distributed", "several processes that train one model together");
   schema.section_doc("sweep", "several settings of one recipe, and seeds for each");
   schema.section_doc("report", "how the table over several runs is laid out");
   return schema;

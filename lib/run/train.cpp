@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "core/clock.hpp"
@@ -11,6 +12,8 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "dist/group.hpp"
+#include "dist/launch.hpp"
 #include "recipe/load.hpp"
 #include "recipe/report_options.hpp"
 #include "recipe/sweep.hpp"
@@ -78,10 +81,14 @@ class Session {
   TrainOutcome run();
 
  private:
+  void join_group();
+  bool leads() const { return group_->is_leader(); }
+  void require_same(const std::string& what, const std::string& mine) const;
+  void share_start() const;
   TrainOutcome dry_run();
   std::optional<TrainOutcome> finished_already() const;
   TrainOutcome run_locked();
-  std::optional<CheckpointContents> resume_point(CheckpointStore& store) const;
+  std::filesystem::path resume_point(CheckpointStore& store) const;
   void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
   void show_essentials() const;
   void start();
@@ -92,6 +99,7 @@ class Session {
   recipe::Recipe recipe_;
   TrainFlags flags_;
   std::filesystem::path run_dir_;
+  std::shared_ptr<const dist::Group> group_ = dist::Group::alone();
   Assembly assembly_;
   std::optional<tensor::TensorMemoryMeter> meter_;
 };
@@ -99,17 +107,50 @@ class Session {
 TrainOutcome Session::run() {
   const auto runtime = recipe_.read<RuntimeOptions>("runtime");
   if (runtime.threads > 0) at::set_num_threads(static_cast<int>(runtime.threads));
+  join_group();
   if (flags_.dry_run) return dry_run();
-  if (flags_.overwrite) RunFolder::move_aside(run_dir_);
-  if (auto outcome = finished_already()) return *outcome;
-  if (flags_.resume == "never" && RunFolder::holds_a_run(run_dir_))
+  if (flags_.overwrite && leads()) RunFolder::move_aside(run_dir_);
+  const auto outcome = leads() ? finished_already() : std::nullopt;
+  if (group_->leader_says(outcome.has_value()))
+    return outcome.value_or(TrainOutcome{.run_dir = run_dir_, .results = {}});
+  if (leads() && flags_.resume == "never" && RunFolder::holds_a_run(run_dir_))
     throw UserError("'" + run_dir_.string() + "' already holds a run",
                     "drop --resume never to go on, or add --overwrite");
   return run_locked();
 }
 
+/// Meets the other processes of this run, where a launcher has started several.
+void Session::join_group() {
+  const auto launch = dist::detect_launch();
+  if (launch.is_single()) return;
+  if (launch.rank > 0) log::set_level(log::Level::kWarning);
+  const auto options = recipe_.read<DistributedOptions>("distributed");
+  group_ = std::make_shared<const dist::Group>(
+      launch, dist::GroupOptions{.timeout = std::chrono::seconds(options.timeout.seconds),
+                                 .folder = run_dir_,
+                                 .device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device),
+                                 .backend = options.backend});
+  require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
+  require_same("recipe", recipe_.hash() + " with seed " + recipe_.text("seed"));
+}
+
+void Session::require_same(const std::string& what, const std::string& mine) const {
+  const auto all = group_->gather(mine);
+  for (size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all[0])
+      throw DistributedError(fmt::format("rank 0 has the {} {}, but rank {} has {}", what, all[0], rank, all[rank]),
+                             "every process of a run needs the same program, recipe and data");
+}
+
+/// Everything starts from the leader's bits: a decomposition may come out otherwise on another kind of processor.
+void Session::share_start() const {
+  if (group_->is_alone()) return;
+  for (const auto& [name, tensor] : nn::stored_tensors(assembly_.task->model())) group_->broadcast_(tensor.detach());
+  for (const auto& [name, tensor] : assembly_.method->state_dict()) group_->broadcast_(tensor.detach());
+}
+
 TrainOutcome Session::dry_run() {
-  assembly_ = assemble(recipe_);
+  assembly_ = assemble(recipe_, group_);
   match_rates(assembly_, recipe_);
   show_essentials();
   assembly_.method->on_start(*assembly_.optimizer);
@@ -145,52 +186,65 @@ std::optional<TrainOutcome> Session::finished_already() const {
 }
 
 TrainOutcome Session::run_locked() {
-  RunFolder folder(run_dir_);
-  RunLock lock(run_dir_);
+  // The leader alone writes to the run directory, but for the logs of the others.
+  std::optional<RunFolder> folder;
+  std::optional<RunLock> lock;
+  if (leads()) {
+    folder.emplace(run_dir_);
+    lock.emplace(run_dir_);
+  }
   const auto options = recipe_.read<CheckpointOptions>("checkpoint");
   const auto tracker = tracker_options(recipe_);
   CheckpointStore store(
       run_dir_ / "checkpoints",
       {.keep_last = options.keep_last, .keep_best = options.keep_best, .higher_is_better = tracker.higher_is_better});
-  store.recover();
-  const auto from = resume_point(store);
+  if (leads()) store.recover();
+  const std::string place = group_->gather(leads() ? resume_point(store).string() : std::string()).front();
+  const auto from = place.empty() ? std::nullopt : std::optional(load_checkpoint(place));
   if (from) check_same_recipe(*from, recipe_);
-  folder.begin_attempt(recipe_, flags_.arguments, from ? from->step : 0);
-  log::open_file(run_dir_ / "log.txt");
+  if (folder) folder->begin_attempt(recipe_, flags_.arguments, from ? from->step : 0);
+  log::open_file(run_dir_ / (leads() ? "log.txt" : fmt::format("log.rank{}.txt", group_->rank())));
   struct CloseLog {
     ~CloseLog() { log::close_file(); }
   } close_log;
   try {
-    announce(from, folder.attempts());
+    if (folder) announce(from, folder->attempts());
     meter_.emplace(resolve_device(recipe_.read<RuntimeOptions>("runtime").device).type());
-    assembly_ = assemble(recipe_);
+    assembly_ = assemble(recipe_, group_);
+    require_same("data", assembly_.task->data_sha256());
     match_rates(assembly_, recipe_);
     BestTracker best(tracker);
     TrainState state;
     if (from) {
       state = restore(*from, assembly_, best);
-      store.set_aside_after(state.step);
+      if (leads()) store.set_aside_after(state.step);
     } else {
-      store.set_aside_after(-1);  // what could not be resumed from: damaged, or weights only
+      if (leads()) store.set_aside_after(-1);  // what could not be resumed from: damaged, or weights only
       start();
+      share_start();
       assembly_.averages.start(assembly_.task->model());
       state.evaluation_due = assembly_.eval.at_start;
     }
     show_essentials();
 
-    Journal journal(
-        run_dir_,
-        {.jsonl = assembly_.logging.jsonl, .csv = assembly_.logging.csv, .tensorboard = assembly_.logging.tensorboard},
-        from ? std::optional<int64_t>(state.step) : std::nullopt);
+    Journal journal(run_dir_,
+                    {.jsonl = leads() && assembly_.logging.jsonl,
+                     .csv = leads() && assembly_.logging.csv,
+                     .tensorboard = leads() && assembly_.logging.tensorboard},
+                    from ? std::optional<int64_t>(state.step) : std::nullopt);
     Progress progress({.format = flags_.log_format,
                        .color = flags_.color,
-                       .quiet = flags_.quiet,
+                       .quiet = flags_.quiet || !leads(),
                        .total_steps = assembly_.total_steps});
     StopSignals signals(flags_.max_time_s);
     signals.set_heeds_budget(!from);
+    int stop_code = 0;  // once one process has been asked to stop, all stop at the same place
     const auto stop_requested = [&] {
-      lock.heartbeat();  // here, since an evaluation may take longer than a lock lives
-      return signals.stop_requested() || folder.take_stop_request();
+      if (lock) lock->heartbeat();  // here, since an evaluation may take longer than a lock lives
+      if (signals.stop_requested() || (folder && folder->take_stop_request()))
+        stop_code = static_cast<int>(signals.exit_code());
+      stop_code = static_cast<int>(group_->largest(stop_code));
+      return stop_code != 0;
     };
     Trainer trainer({.assembly = assembly_,
                      .recipe = recipe_,
@@ -200,7 +254,7 @@ TrainOutcome Session::run_locked() {
                      .progress = progress,
                      .best = best,
                      .stop_requested = stop_requested,
-                     .save_requested = [&] { return folder.take_save_request(); },
+                     .save_requested = [&] { return group_->leader_says(folder && folder->take_save_request()); },
                      .each_step =
                          [&](double stop_cost_s) {
                            signals.set_heeds_budget(true);
@@ -209,20 +263,22 @@ TrainOutcome Session::run_locked() {
                     state);
     bool is_stopped = trainer.run() == Trainer::End::kStopped;
     progress.finish();
-    folder.update({{"step", trainer.state().step}, {"best", best.to_json()}});
+    if (folder) folder->update({{"step", trainer.state().step}, {"best", best.to_json()}});
     TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
     if (!is_stopped && assembly_.eval.at_end) is_stopped = !add_final_results(store, stop_requested, outcome);
-    folder.update({{"summary", summary(trainer, outcome)}});
+    if (is_stopped) outcome.code = static_cast<ExitCode>(stop_code);
+    group_->barrier();  // nobody is late for what the others still need
+    if (!folder) return outcome;
+    folder->update({{"summary", summary(trainer, outcome)}});
     if (is_stopped) {
-      outcome.code = signals.exit_code();
       const std::string reason = signals.reason().empty() ? "the file 'stop'" : signals.reason();
-      folder.end_attempt("stopped", static_cast<int>(outcome.code), reason);
+      folder->end_attempt("stopped", static_cast<int>(outcome.code), reason);
       log::info("stopped by {} after step {}; the same command goes on from here", reason, trainer.state().step);
     } else {
       const auto& train = assembly_.train;
-      folder.end_attempt("finished", 0, "finished");
+      folder->end_attempt("finished", 0, "finished");
       const auto files = write_run_report(run_dir_, table_spec(recipe_));
-      folder.mark_done(
+      folder->mark_done(
           {{"step", trainer.state().step},
            {"recipe_hash", recipe_.hash()},
            {"results", outcome.results},
@@ -238,22 +294,23 @@ TrainOutcome Session::run_locked() {
     }
     return outcome;
   } catch (const Error& error) {
-    folder.end_attempt("failed", static_cast<int>(error.code()), error.what());
+    if (folder) folder->end_attempt("failed", static_cast<int>(error.code()), error.what());
     throw;
   } catch (const std::exception& error) {
-    folder.end_attempt("failed", static_cast<int>(ExitCode::kInternal), error.what());
+    if (folder) folder->end_attempt("failed", static_cast<int>(ExitCode::kInternal), error.what());
     throw;
   }
 }
 
-std::optional<CheckpointContents> Session::resume_point(CheckpointStore& store) const {
+/// Where the run goes on from; "": nowhere, it starts.
+std::filesystem::path Session::resume_point(CheckpointStore& store) const {
   if (flags_.resume != "auto" && flags_.resume != "must" && flags_.resume != "never")
-    return load_checkpoint(find_checkpoint(flags_.resume, "last"));
-  if (const auto newest = store.newest_good()) return load_checkpoint(*newest);
+    return find_checkpoint(flags_.resume, "last");
+  if (const auto newest = store.newest_good()) return *newest;
   if (flags_.resume == "must")
     throw CheckpointError("there is no checkpoint in '" + run_dir_.string() + "'",
                           "drop --resume must to start afresh");
-  return std::nullopt;
+  return {};
 }
 
 void Session::announce(const std::optional<CheckpointContents>& from, int64_t attempt) const {
@@ -281,7 +338,8 @@ void Session::show_essentials() const {
                    100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total)));
   line("memory", human_bytes(estimate_memory(assembly_).total()) + " of tensors, estimated");
   line("device",
-       fmt::format("{}, {}, {} threads", assembly_.device.str(), assembly_.precision.params, at::get_num_threads()));
+       fmt::format("{}, {}, {}{} threads", assembly_.device.str(), assembly_.precision.params,
+                   group_->is_alone() ? "" : fmt::format("{} processes of ", group_->size()), at::get_num_threads()));
 }
 
 /// A fresh run: the recipe's initial weights, or those of `init.from`.
@@ -304,6 +362,7 @@ void Session::start() {
 /// is on disk, and the same command comes back here. Not so from weights alone, which are evaluated to the end.
 bool Session::add_final_results(const CheckpointStore& store, const std::function<bool()>& stop_requested,
                                 TrainOutcome& outcome) {
+  group_->barrier();  // the leader has written it
   const auto contents = store.load(assembly_.eval.checkpoint);
   restore_weights(contents, assembly_);
   const auto between = [&] {
@@ -314,13 +373,14 @@ bool Session::add_final_results(const CheckpointStore& store, const std::functio
   try {
     for (const std::string& split : assembly_.task->splits()) {
       const auto result = evaluate(assembly_, split, between);
-      write_evaluation(run_dir_,
-                       {.step = contents.step,
-                        .split = split,
-                        .metrics = result.metrics,
-                        .examples = result.examples,
-                        .signatures = signatures},
-                       result);
+      if (leads())
+        write_evaluation(run_dir_,
+                         {.step = contents.step,
+                          .split = split,
+                          .metrics = result.metrics,
+                          .examples = result.examples,
+                          .signatures = signatures},
+                         result);
       for (const auto& [name, value] : result.metrics) {
         outcome.results[split + "/" + name] = value;
         if (const auto found = signatures.find(std::string(metric_leaf(name))); found != signatures.end())

@@ -57,6 +57,7 @@ Trainer::End Trainer::run() {
         parts_.journal.weights(state_.step, last_.weights);
         since_weights_.restart();
       }
+      check_sync();
       state_.evaluation_due = is_due(assembly.eval.every, since_evaluation_.seconds(), state_.step);
     }
     if (!goes_on_after_step()) return End::kStopped;
@@ -77,6 +78,16 @@ bool Trainer::goes_on_after_step() {
   save(Save::kAskedFor);
   finish_saving();
   return false;
+}
+
+/// Processes that train one model must hold the same one.
+void Trainer::check_sync() const {
+  const auto& assembly = parts_.assembly;
+  if (assembly.group->is_alone() || !is_due(assembly.distributed.check_sync_every, 0, state_.step)) return;
+  if (const std::string name = first_difference(*assembly.group, assembly.task->model()); !name.empty())
+    throw DistributedError(fmt::format("after step {} the processes disagree about '{}'", state_.step, name),
+                           "start again: the run goes on from the last checkpoint, the same for all; if it comes back, "
+                           "are all of them the same program on the same kind of processor?");
 }
 
 /// Before the first step only where a rollback needs somewhere to go back to.
@@ -157,6 +168,7 @@ bool Trainer::may_roll_back() const {
 /// Everything is as at the last periodic save, but for the data since then, which are not seen again.
 void Trainer::roll_back(const std::string& problem) {
   finish_saving();
+  parts_.assembly.group->barrier();  // the leader has written it
   const TrainState now = state_;
   const std::string name = checkpoint_name(now.periodic_save_step);
   state_ = restore(parts_.store.load(name), parts_.assembly, parts_.best);
@@ -167,7 +179,7 @@ void Trainer::roll_back(const std::string& problem) {
   state_.rollbacks_in_row = now.rollbacks_in_row + 1;
   state_.data_left_out = now.data_step() + 1 - state_.step;
   best_.reset();  // a best one in memory is later than the checkpoint
-  parts_.store.set_aside_after(state_.step);
+  if (leads()) parts_.store.set_aside_after(state_.step);
   saved_step_ = state_.step;
   reported_step_ = std::min(reported_step_, state_.step);
   parts_.assembly.method->take_events();
@@ -241,7 +253,7 @@ void Trainer::evaluate() {
   }
   state_.evaluation_due = false;
   for (auto& [evaluation, result] : done) {
-    write_evaluation(parts_.run_dir, evaluation, result);
+    if (leads()) write_evaluation(parts_.run_dir, evaluation, result);
     record(evaluation);
     if (!result.samples.empty()) log::info("{}", trim(samples_text(evaluation.split, result)));
   }
@@ -255,7 +267,7 @@ void Trainer::record(Evaluation evaluation) {
     const double value = evaluation.metrics.at(selected.substr(evaluation.split.size() + 1));
     const bool improved = parts_.best.observe(state_.step, value);
     parts_.assembly.plateau->observe(improved);
-    if (improved) best_ = capture(parts_.assembly, parts_.recipe, state_, parts_.best);
+    if (improved && leads()) best_ = capture(parts_.assembly, parts_.recipe, state_, parts_.best);
     evaluation.best_metric = selected;
     evaluation.best = parts_.best.best().value_or(value);
     evaluation.best_step = parts_.best.best_step();
@@ -269,6 +281,14 @@ void Trainer::save(Save kind) {
   finish_saving();  // the former copy is given free before the next is made
   const Stopwatch watch;
   const auto& assembly = parts_.assembly;
+  if (!leads()) {
+    if (kind == Save::kPeriodic) {
+      state_.periodic_save_step = state_.step;
+      state_.rollbacks_in_row = 0;
+    }
+    saved_step_ = state_.step;
+    return since_save_.restart();
+  }
   const auto target = [&] {
     return assembly.train.on_spike == "rollback" ? std::optional(state_.periodic_save_step) : std::nullopt;
   };
@@ -309,7 +329,8 @@ void Trainer::finish_saving() {
 }
 
 bool Trainer::is_due(const recipe::Interval& interval, double seconds_since, int64_t step) const {
-  if (interval.unit == recipe::Interval::Unit::kSecond) return seconds_since >= static_cast<double>(interval.count);
+  if (interval.unit == recipe::Interval::Unit::kSecond)
+    return parts_.assembly.group->leader_says(seconds_since >= static_cast<double>(interval.count));
   const int64_t steps = interval.in_steps(parts_.assembly.workload.step).value_or(0);
   return steps > 0 && step % steps == 0;
 }
@@ -317,7 +338,9 @@ bool Trainer::is_due(const recipe::Interval& interval, double seconds_since, int
 bool Trainer::training_is_over() const {
   const auto& assembly = parts_.assembly;
   if (assembly.total_steps > 0 && state_.step >= assembly.total_steps) return true;
-  if (assembly.train.max_time && state_.elapsed_s >= static_cast<double>(assembly.train.max_time->seconds)) return true;
+  if (assembly.train.max_time &&
+      assembly.group->leader_says(state_.elapsed_s >= static_cast<double>(assembly.train.max_time->seconds)))
+    return true;
   // HyboNet's rule: the 0-based number of the last epoch has to exceed min_epochs.
   return parts_.best.patience_is_spent() && epoch() - 1 > static_cast<double>(assembly.eval.min_epochs);
 }

@@ -60,6 +60,8 @@ class Trainer {
   void evaluate();
   void record(Evaluation evaluation);
   bool is_save_due() const;
+  void check_sync() const;
+  bool leads() const { return parts_.assembly.group->is_leader(); }
   enum class Save { kPeriodic, kAskedFor, kLast };
   void save(Save kind);
   void finish_saving();

@@ -1,5 +1,6 @@
 #include "run/training_step.hpp"
 
+#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -33,21 +34,36 @@ nn::Pass training_pass(const Assembly& assembly, const tasks::StepShape& shape, 
           .compute = assembly.precision.compute_type()};
 }
 
+/// A backward pass for nothing but to see which tensors it reaches.
+void rehearse(Assembly& assembly, const nn::Pass& pass, int64_t step) {
+  assembly.task->loss(pass, 0).sum.backward();
+  assembly.exchange->learn(*assembly.optimizer);
+  assembly.method->before_step(step, *assembly.optimizer);
+  assembly.optimizer->zero_grad();
+}
+
 /// Losses and gradients of all parts, summed and divided once.
 void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) {
   const auto shape = assembly.task->step_shape(step);
   const nn::Pass pass = training_pass(assembly, shape, step);
-  double sum = 0, nll = 0, count = shape.count;
+  if (assembly.exchange->needs_rehearsal(*assembly.optimizer)) rehearse(assembly, pass, step);
+  std::array<double, 2> sums{};  // loss and nll
+  double count = shape.count;
   for (int64_t part = 0; part < shape.parts; ++part) {
     const nn::LossSum loss = assembly.task->loss(pass, part);
     if (shape.count <= 0) count = loss.count;
-    (loss.sum / count).backward();
+    const auto backward = [&] { (loss.sum / count).backward(); };
+    if (part + 1 == shape.parts)
+      assembly.exchange->last_pass(backward);
+    else
+      backward();
     const auto value = loss.sum.item<double>();
-    sum += value;
-    nll += loss.nll.value_or(value);
+    sums[0] += value;
+    sums[1] += loss.nll.value_or(value);
   }
-  result.loss = sum / count;
-  result.nll = nll / count;
+  assembly.group->sum_(sums);
+  result.loss = sums[0] / count;
+  result.nll = sums[1] / count;
   result.items = count;
 }
 
@@ -71,6 +87,9 @@ optim::LearningRates rates_at(Assembly& assembly, int64_t step) {
 /// that are not, some tensors have moved before the first bad one was met.
 StepResult step_within_backward(Assembly& assembly, int64_t step, int64_t data_step) {
   const auto shape = assembly.task->step_shape(data_step);
+  if (!assembly.group->is_alone())
+    throw UserError("several processes cannot train with a method that updates each tensor within backward",
+                    "give method.layerwise: false, or start one process");
   if (shape.parts != 1)
     throw UserError(
         "a step has " + std::to_string(shape.parts) +
@@ -104,6 +123,7 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bo
   accumulate_gradients(assembly, data_step, result);
 
   assembly.method->before_step(step, optimizer);
+  assembly.exchange->sum_late(optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);
   if (measure_layers) result.gradient_norms = gradient_norms(optimizer.parameters());
   const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -59,21 +60,26 @@ void LanguageModeling::build(const nn::Build& build) {
   model_ = models::make_language_model(config_, build);
 }
 
-/// The largest divisor of the step's sequences that the recipe or the memory allows.
+/// The largest divisor of this process's sequences of a step that the recipe or the memory allows.
 int64_t LanguageModeling::micro_batch() const {
   if (micro_batch_ > 0) return micro_batch_;
-  const int64_t sequences = recipe_.sequences_per_step();
+  const int64_t all = recipe_.sequences_per_step(), processes = group().size(), sequences = all / processes;
+  if (all % processes != 0)
+    throw UserError(fmt::format("a step has {} sequences, which {} processes cannot share evenly", all, processes),
+                    fmt::format("set train.global_batch_tokens to {} or start a number of processes that divides {}",
+                                std::max<int64_t>(sequences, 1) * processes * recipe_.data.seq_len, all));
   micro_batch_ = std::min(recipe_.step.micro_batch.value.value_or(sequences), sequences);
   const double budget = memory_budget_.value_or(0.5 * static_cast<double>(available_memory_bytes()));
   const auto fits = [&](int64_t size) {
     return recipe_.step.micro_batch.value || step_bytes(gradient_bytes(*model_), size) <= budget;
   };
   while (micro_batch_ > 1 && (sequences % micro_batch_ != 0 || !fits(micro_batch_))) --micro_batch_;
+  if (!recipe_.step.micro_batch.value) micro_batch_ = -static_cast<int64_t>(group().largest(-micro_batch_));
   return micro_batch_;
 }
 
 void LanguageModeling::keep_micro_batch(int64_t samples) {
-  if (!recipe_.step.micro_batch.value && samples > 0 && recipe_.sequences_per_step() % samples == 0)
+  if (!recipe_.step.micro_batch.value && samples > 0 && recipe_.sequences_per_step() % (samples * group().size()) == 0)
     micro_batch_ = samples;
 }
 
@@ -127,7 +133,7 @@ StepShape LanguageModeling::step_shape(int64_t step) {
   const int64_t sequences = recipe_.sequences_per_step();
   const auto& train = data().train;
   step_batch_ = train.batch(train.samples(recipe_.seed, step * sequences, sequences));
-  return {.parts = sequences / micro_batch(), .count = (step_batch_.targets != tensor::kNoTarget).sum().item<double>()};
+  return {.parts = sequences / together(), .count = (step_batch_.targets != tensor::kNoTarget).sum().item<double>()};
 }
 
 nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const {
@@ -143,7 +149,7 @@ nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::P
 
 nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
-  mine.first_row = part * micro_batch();
+  mine.first_row = part * together() + group().rank() * micro_batch();
   mine.recompute = recipe_.step.recompute == "blocks";
   return loss_of({.inputs = step_batch_.inputs.narrow(0, mine.first_row, micro_batch()),
                   .targets = step_batch_.targets.narrow(0, mine.first_row, micro_batch())},
@@ -153,16 +159,19 @@ nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
 nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,
                                         const BetweenBatches& between) {
   const torch::NoGradGuard no_grad;
-  double sum = 0, count = 0;
-  for (int64_t first = 0; first < sequences; first += micro_batch()) {
-    std::vector<int64_t> chosen(static_cast<size_t>(std::min(micro_batch(), sequences - first)));
-    std::iota(chosen.begin(), chosen.end(), first);
+  std::array<double, 2> sums{};  // nats and tokens
+  for (int64_t first = 0; first < sequences; first += together()) {
     between();
+    const int64_t begin = std::min(first + group().rank() * micro_batch(), sequences);
+    std::vector<int64_t> chosen(static_cast<size_t>(std::min(micro_batch(), sequences - begin)));
+    if (chosen.empty()) continue;
+    std::iota(chosen.begin(), chosen.end(), begin);
     const nn::LossSum loss = loss_of(dataset.batch(chosen), pass);
-    sum += loss.sum.item<double>();
-    count += loss.count;
+    sums[0] += loss.sum.item<double>();
+    sums[1] += loss.count;
   }
-  return {torch::scalar_tensor(sum, torch::kFloat64), count};
+  group().sum_(sums);
+  return {torch::scalar_tensor(sums[0], torch::kFloat64), sums[1]};
 }
 
 Evaluated LanguageModeling::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
@@ -198,7 +207,9 @@ std::vector<std::pair<std::string, std::string>> LanguageModeling::facts() const
     if (recipe_.eval.max_batches) text += fmt::format(", of which {} batches are evaluated", *recipe_.eval.max_batches);
     lines.emplace_back("valid", text);
   }
-  lines.emplace_back("step", fmt::format("{} sequences, {} at a time", recipe_.sequences_per_step(), micro_batch()));
+  lines.emplace_back("step",
+                     fmt::format("{} sequences, {} at a time{}", recipe_.sequences_per_step(), micro_batch(),
+                                 group().is_alone() ? "" : fmt::format(" on each of {} processes", group().size())));
   return lines;
 }
 

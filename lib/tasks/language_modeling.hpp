@@ -23,6 +23,7 @@ class LanguageModeling final : public Task {
 
   Workload workload() const override;
   void build(const nn::Build& build) override;
+  bool can_share() const override { return true; }
   torch::nn::Module& model() override { return *model_; }
   std::vector<std::string> splits() const override { return {"valid"}; }
 
@@ -59,7 +60,8 @@ class LanguageModeling final : public Task {
 
  private:
   const data::LanguageData& data() const;
-  int64_t micro_batch() const;
+  int64_t micro_batch() const;  ///< sequences that this process computes at a time
+  int64_t together() const { return micro_batch() * group().size(); }
   /// Bytes that one forward pass keeps for backward: for each sequence, and whatever their number.
   struct Kept {
     double per_sequence = 0, fixed = 0;

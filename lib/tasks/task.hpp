@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "dist/group.hpp"
 #include "nn/build.hpp"
 #include "nn/loss.hpp"
 #include "nn/pass.hpp"
@@ -58,6 +60,10 @@ class Task {
 
   virtual Workload workload() const = 0;
   virtual void build(const nn::Build& build) = 0;
+  /// Whether several processes can train it together, each a part of the rows of every micro-batch. Then loss() is of this
+  /// process's rows, everything else is the same on all of them.
+  virtual bool can_share() const { return false; }
+  void set_group(std::shared_ptr<const dist::Group> group) { group_ = std::move(group); }
   virtual torch::nn::Module& model() = 0;
   /// What evaluate() can be asked for.
   virtual std::vector<std::string> splits() const { return {"valid", "test"}; }
@@ -92,6 +98,12 @@ class Task {
   /// depends on it, so a run that goes on takes the number it had and not what the memory of the day allows.
   virtual int64_t chosen_micro_batch() const { return 0; }
   virtual void keep_micro_batch(int64_t /*samples*/) {}
+
+ protected:
+  const dist::Group& group() const { return *group_; }
+
+ private:
+  std::shared_ptr<const dist::Group> group_ = dist::Group::alone();
 };
 
 }  // namespace sst::tasks

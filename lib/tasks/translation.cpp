@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
@@ -164,13 +166,30 @@ StepShape Translation::step_shape(int64_t step) {
   return {.parts = micro_batches, .count = tokens};
 }
 
+/// This process's rows of a batch. Where there are more processes than rows, one that would have none takes a row that
+/// another one has, and `is_spare` says so: every process walks through the same graph.
+models::TranslationBatch Translation::own_rows(const models::TranslationBatch& batch, int64_t& first,
+                                               bool& is_spare) const {
+  const int64_t rows = batch.source.size(0);
+  auto [begin, end] = group().share_of(rows);
+  is_spare = begin == end;
+  if (is_spare) std::tie(begin, end) = std::pair(int64_t{0}, int64_t{1});
+  first = begin;
+  const auto part = [&](const torch::Tensor& tensor) { return tensor.slice(0, begin, end); };
+  return {part(batch.source), part(batch.source_lengths), part(batch.target)};
+}
+
 nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
   for (int64_t before = 0; before < part; ++before)
     mine.first_row += step_batches_[static_cast<size_t>(before)].source.size(0);
   mine.recompute = recipe_.step.recompute == "blocks";
-  const auto loss =
-      model_->loss(step_batches_[static_cast<size_t>(part)], {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  int64_t first = 0;
+  bool is_spare = false;
+  const auto rows = own_rows(step_batches_[static_cast<size_t>(part)], first, is_spare);
+  mine.first_row += first;
+  const auto loss = model_->loss(rows, {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  if (is_spare) return {loss.sum * 0, 0, 0};
   return {loss.sum, loss.count, loss.nll.item<double>()};
 }
 
@@ -194,16 +213,22 @@ Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, 
   });
   std::vector<text::PairLength> lengths;
   for (const int64_t pair : order) lengths.push_back(pairs.lengths()[static_cast<size_t>(pair)]);
-  double nll = 0, correct = 0, count = 0;
+  std::array<double, 3> sums{};
   size_t first = 0;
   for (const size_t end : data::cut_batches(lengths, {.size = kDecodedTokens})) {
     between();
-    const auto loss = model_->loss(batch(pairs, std::span(order).subspan(first, end - first)), {}, pass);
-    nll += loss.nll.item<double>();
-    correct += loss.correct.item<double>();
-    count += loss.count;
+    const auto [own_begin, own_end] = group().share_of(static_cast<int64_t>(end - first));
+    const auto own =
+        std::span(order).subspan(first + static_cast<size_t>(own_begin), static_cast<size_t>(own_end - own_begin));
     first = end;
+    if (own.empty()) continue;
+    const auto loss = model_->loss(batch(pairs, own), {}, pass);
+    sums[0] += loss.nll.item<double>();
+    sums[1] += loss.correct.item<double>();
+    sums[2] += loss.count;
   }
+  group().sum_(sums);
+  const auto [nll, correct, count] = sums;
   Evaluated result{.metrics = {{"loss", nll / count},
                                {"ppl_token", std::exp(std::min(nll / count, kLargestNats))},
                                {"accuracy", correct / count}},
@@ -236,8 +261,7 @@ void Translation::add_translations(const std::string& split, const nn::Pass& pas
     const std::string reference = recipe_.data.lowercase ? text::to_lower(pair.target) : pair.target;
     references.push_back(recipe_.tokenizer.type == "whitespace" ? text::without_joiners(reference) : reference);
   }
-  for (auto& best : translate(sources, recipe_.decode, kDecodedTokens, pass, between))
-    hypotheses.push_back(std::move(best.front().text));
+  hypotheses = translated_together(sources, pass, between);
   const std::vector<std::vector<std::string>> only = {references};
   for (const char* name : kTextMetrics)
     result.metrics[name] =
@@ -246,6 +270,22 @@ void Translation::add_translations(const std::string& split, const nn::Pass& pas
     result.translations.push_back({std::move(sources[i]), std::move(references[i]), std::move(hypotheses[i])});
   const auto shown = std::min(static_cast<size_t>(recipe_.eval.samples), result.translations.size());
   for (size_t i = 0; i < shown; ++i) result.samples.push_back(i * result.translations.size() / shown);
+}
+
+/// The best translation of every sentence, each found by one of the processes.
+std::vector<std::string> Translation::translated_together(std::span<const std::string> sources, const nn::Pass& pass,
+                                                          const BetweenBatches& between) {
+  const auto [begin, end] = group().share_of(std::ssize(sources));
+  // Processes come to the end of a batch at different times, so that they cannot agree on a stop there.
+  const BetweenBatches none = [] {};
+  const auto own = sources.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  nlohmann::json texts = nlohmann::json::array();
+  for (auto& best : translate(own, recipe_.decode, kDecodedTokens, pass, group().is_alone() ? between : none))
+    texts.push_back(std::move(best.front().text));
+  std::vector<std::string> all;
+  for (const std::string& part : group().gather(texts.dump()))
+    for (const auto& text : nlohmann::json::parse(part)) all.push_back(text.get<std::string>());
+  return all;
 }
 
 std::map<std::string, std::string> Translation::signatures() const {

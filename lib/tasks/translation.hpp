@@ -40,6 +40,7 @@ class Translation final : public Task {
   void build(const nn::Build& build) override;
   torch::nn::Module& model() override { return *model_; }
   std::vector<std::string> lorentz_parameters() const override { return models::lorentz_parameters(recipe_.model); }
+  bool can_share() const override { return true; }
   bool has_test() const { return !recipe_.data.test_src.values.empty(); }
   std::vector<std::string> splits() const override {
     if (has_test()) return {"valid", "test"};
@@ -87,6 +88,9 @@ class Translation final : public Task {
                                  std::optional<int64_t> sampled_in_epoch = {}) const;
   models::TranslationBatch padded(const std::vector<std::vector<int32_t>>& sources,
                                   const std::vector<std::vector<int32_t>>& targets) const;
+  models::TranslationBatch own_rows(const models::TranslationBatch& batch, int64_t& first, bool& is_spare) const;
+  std::vector<std::string> translated_together(std::span<const std::string> sources, const nn::Pass& pass,
+                                               const BetweenBatches& between);
   std::string source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const;
   void add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
                         Evaluated& result);

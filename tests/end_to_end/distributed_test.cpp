@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+#include "tests/support/smoke_pairs.hpp"
+#include "tests/support/smoke_texts.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+// Several processes train one model as one process would.
+namespace sst {
+namespace {
+
+using testing::Outcome;
+using testing::Program;
+using testing::source;
+using testing::TemporaryFolder;
+
+/// A folder with the data of the smoke recipes, and the program in it.
+struct Site {
+  Site() {
+    testing::write_smoke_texts(folder.path());
+    testing::write_smoke_pairs(folder.path());
+  }
+  Outcome train(const std::string& recipe, const std::string& out, std::vector<std::string> more = {},
+                const Program::Environment& environment = {}) const {
+    return program.run(command(recipe, out, std::move(more)), environment);
+  }
+  static std::vector<std::string> command(const std::string& recipe, const std::string& out,
+                                          std::vector<std::string> more) {
+    more.insert(more.begin(), {source("recipes/smoke/" + recipe + ".yaml"), "--out", out});
+    return more;
+  }
+  bool are_equal(const std::string& a, const std::string& b) const {
+    return program.run({"inspect", a, "--diff", b}).code == 0;
+  }
+  /// What the run wrote of its steps and evaluations, a number for each.
+  std::vector<double> losses(const std::string& out) const {
+    std::vector<double> all;
+    std::ifstream lines(folder.path() / out / "metrics.jsonl");
+    for (std::string line; std::getline(lines, line);) {
+      const auto json = nlohmann::json::parse(line);
+      for (const char* key : {"train/loss", "valid/loss", "valid/bleu"})
+        if (json.contains(key)) all.push_back(json[key].get<double>());
+    }
+    return all;
+  }
+
+  TemporaryFolder folder;
+  Program program{folder.path()};
+};
+
+/// Processes that run this program's recipe of the site, found by what their parent started.
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  std::ifstream list("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  for (pid_t pid = 0; list >> pid;) children.push_back(pid);
+  return children;
+}
+
+void wait_for(const std::filesystem::path& file) {
+  for (int i = 0; i < 300 && !std::filesystem::exists(file); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+}
+
+}  // namespace
+
+TEST_CASE("two and four processes compute what one does", "[end_to_end][slow]") {
+  const std::string model = GENERATE("lm", "mt", "mt_lorentz"), processes = GENERATE("2", "4");
+  CAPTURE(model, processes);
+  const Site site;
+  const std::vector<std::string> few = {"train.max_steps=12", "eval.every=4", "logging.every=1"};
+  auto shared = few;
+  shared.insert(shared.end(), {"--nproc", processes});
+  REQUIRE(site.train(model + "_full", "one", few).code == 0);
+  const Outcome together = site.train(model + "_full", "together", shared);
+  INFO(together.err);
+  REQUIRE(together.code == 0);
+  const auto one = site.losses("one"), many = site.losses("together");
+  REQUIRE(one.size() == many.size());
+  REQUIRE(one.size() >= 15);
+  for (size_t i = 0; i < one.size(); ++i) {
+    CAPTURE(i);
+    CHECK(many[i] == Approx(one[i]).epsilon(1e-4));
+  }
+  CHECK(std::filesystem::exists(site.folder.path() / "together/log.rank1.txt"));
+}
+
+TEST_CASE("every method trains with two processes, the same bits each time, cut anywhere", "[end_to_end][slow]") {
+  const std::string model = GENERATE("lm", "mt_lorentz"),
+                    method = GENERATE("full", "lora", "relora", "dora", "vera", "lowrank", "sst");
+  CAPTURE(model, method);
+  const Site site;
+  const auto with = [](const std::string& steps) {
+    return std::vector<std::string>{"--nproc",
+                                    "2",
+                                    "train.max_steps=" + steps,
+                                    "schedule.name=constant",
+                                    "schedule.warmup_steps=2",
+                                    "distributed.check_sync_every=1"};
+  };
+  const Outcome whole = site.train(model + "_" + method, "whole", with("20"));
+  INFO(whole.err);
+  REQUIRE(whole.code == 0);
+  for (const char* steps : {"3", "7", "20"}) REQUIRE(site.train(model + "_" + method, "cut", with(steps)).code == 0);
+  CHECK(site.are_equal("whole", "cut"));
+}
+
+TEST_CASE("GaLore trains with two processes unless it updates within backward", "[end_to_end]") {
+  const Site site;
+  CHECK(site.train("lm_galore", "a", {"--nproc", "2", "method.layerwise=false"}).code == 0);
+  const Outcome within = site.train("lm_galore", "b", {"--nproc", "2"});
+  CHECK(within.code != 0);
+  CHECK_THAT(within.err, ContainsSubstring("method.layerwise: false"));
+}
+
+TEST_CASE("a run goes on with another number of processes", "[end_to_end]") {
+  const Site site;
+  const std::string first = GENERATE("1", "2", "4");
+  const auto with = [](const std::string& steps, const std::string& processes) {
+    return std::vector<std::string>{"train.max_steps=" + steps, "schedule.name=constant", "schedule.warmup_steps=2",
+                                    "--nproc", processes};
+  };
+  REQUIRE(site.train("lm_full", "one", with("20", "1")).code == 0);
+  REQUIRE(site.train("lm_full", "run", with("10", first)).code == 0);
+  REQUIRE(site.train("lm_full", "run", with("20", "2")).code == 0);
+  CHECK(site.losses("run").back() == Approx(site.losses("one").back()).epsilon(1e-3));
+}
+
+TEST_CASE("a signal stops all processes at one step, and they go on from there", "[end_to_end][slow]") {
+  const Site site;
+  const std::vector<std::string> more = {"--nproc", "2", "train.max_steps=600", "eval.every=off",
+                                         "checkpoint.every=off"};
+  REQUIRE(site.train("lm_full", "whole", more).code == 0);
+  int stops = 0;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const pid_t pid = site.program.start(Site::command("lm_full", "cut", more));
+    wait_for(site.folder.path() / "cut/metrics.jsonl");
+    std::this_thread::sleep_for(std::chrono::milliseconds(600 + 100 * attempt));
+    ::kill(pid, attempt % 2 == 0 ? SIGTERM : SIGUSR1);
+    const Outcome outcome = site.program.wait(pid);
+    INFO(outcome.err);
+    // A signal that comes before training has begun ends a process as it ends any other.
+    REQUIRE(
+        (outcome.code == 75 || outcome.code == 0 || outcome.code == 128 + SIGTERM || outcome.code == 128 + SIGUSR1));
+    stops += outcome.code == 75;
+    if (outcome.code == 0) break;
+  }
+  CHECK(stops > 0);
+  REQUIRE(site.train("lm_full", "cut", more).code == 0);
+  CHECK(site.are_equal("whole", "cut"));
+}
+
+TEST_CASE("when one process is lost the others end at once with 7", "[end_to_end]") {
+  const Site site;
+  const pid_t pid =
+      site.program.start(Site::command("lm_full", "run", {"--nproc", "2", "train.max_steps=1M", "eval.every=off"}));
+  wait_for(site.folder.path() / "run/metrics.jsonl");
+  const auto children = children_of(pid);
+  REQUIRE(children.size() == 2);
+  const auto start = std::chrono::steady_clock::now();
+  ::kill(std::max(children[0], children[1]), SIGKILL);
+  const Outcome outcome = site.program.wait(pid);
+  CHECK(outcome.code == 7);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  CHECK_THAT(outcome.err, ContainsSubstring("was killed by KILL"));
+  CHECK_THAT(outcome.err, ContainsSubstring("another process of this run was lost"));
+}
+
+TEST_CASE("processes that a launcher started find each other by its variables", "[end_to_end]") {
+  const Site site;
+  const auto torchrun = [](const std::string& rank) {
+    return Program::Environment{{"RANK", rank},
+                                {"WORLD_SIZE", "2"},
+                                {"LOCAL_RANK", rank},
+                                {"LOCAL_WORLD_SIZE", "2"},
+                                {"MASTER_ADDR", "127.0.0.1"},
+                                {"MASTER_PORT", std::to_string(20000 + ::getpid() % 20000)}};
+  };
+  const auto mpi = [](const std::string& rank) {
+    return Program::Environment{{"OMPI_COMM_WORLD_RANK", rank},
+                                {"OMPI_COMM_WORLD_SIZE", "2"},
+                                {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
+                                {"PMIX_NAMESPACE", "job@1"}};
+  };
+  const auto slurm = [](const std::string& rank) {
+    return Program::Environment{{"SLURM_PROCID", rank},
+                                {"SLURM_NTASKS", "2"},
+                                {"SLURM_LOCALID", rank},
+                                {"SLURM_NTASKS_PER_NODE", "2"},
+                                {"SLURM_JOB_ID", std::to_string(::getpid())},
+                                {"SLURM_STEP_ID", "0"},
+                                {"SLURM_JOB_NODELIST", "localhost"}};
+  };
+  int number = 0;
+  for (const auto& environment : {std::function<Program::Environment(const std::string&)>(torchrun), {mpi}, {slurm}}) {
+    const std::string out = "run" + std::to_string(number++);
+    const pid_t second = site.program.start(Site::command("lm_full", out, {}), environment("1"));
+    const Outcome first = site.train("lm_full", out, {}, environment("0"));
+    INFO(first.err);
+    CHECK(first.code == 0);
+    CHECK(site.program.wait(second).code == 0);
+    for (const auto& entry : std::filesystem::directory_iterator(site.folder.path() / out))
+      CHECK(entry.path().filename().string().rfind(".rendezvous", 0) != 0);
+  }
+  CHECK(site.losses("run0") == site.losses("run1"));
+  CHECK(site.losses("run0") == site.losses("run2"));
+}
+
+TEST_CASE("what several processes cannot do is refused", "[end_to_end]") {
+  const Site site;
+  const Outcome graph = site.train("graph_nc_full", "graph", {"--nproc", "2"});
+  CHECK(graph.code == 2);
+  CHECK_THAT(graph.err, ContainsSubstring("graph_nc_full.yaml:"));
+  CHECK_THAT(graph.err, ContainsSubstring("is trained by one process, but 2 were started"));
+  const Outcome odd = site.train("lm_full", "odd", {"--nproc", "3"});
+  CHECK(odd.code == 2);
+  CHECK_THAT(odd.err, ContainsSubstring("a step has 4 sequences, which 3 processes cannot share evenly"));
+  const Outcome half = site.train("lm_full", "half", {}, {{"WORLD_SIZE", "2"}});
+  CHECK(half.code == 7);
+  CHECK_THAT(half.err, ContainsSubstring("WORLD_SIZE is set, but RANK is not"));
+  CHECK_THAT(site.train("lm_full", "none", {"--nproc", "0"}).err, ContainsSubstring("--nproc is '0'"));
+  const Program::Environment lone = {
+      {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "1"}, {"MASTER_PORT", "1"}, {"MASTER_ADDR", "127.0.0.1"}};
+  const Outcome alone = site.train("lm_full", "alone", {"distributed.timeout=2s"}, lone);
+  CHECK(alone.code == 7);
+  CHECK_THAT(alone.err, ContainsSubstring("was not found at 127.0.0.1:1 within 2"));
+}
+
+}  // namespace sst
