@@ -54,6 +54,7 @@ Action add_sweep(CLI::App& command);
 Action add_report(CLI::App& command);
 Action add_recipes(CLI::App& command);
 Action add_doctor(CLI::App& command);
+Action add_slurm(CLI::App& command);
 
 /// Adds the example lines under a verb's help.
 void examples(CLI::App& command, const std::string& lines);

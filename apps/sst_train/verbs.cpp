@@ -22,7 +22,7 @@ const std::vector<Verb>& verbs() {
       {"score", add_score},       {"prepare", add_prepare}, {"validate", add_validate},   {"show", add_show},
       {"estimate", add_estimate}, {"inspect", add_inspect}, {"export", add_export},       {"import", add_import},
       {"average", add_average},   {"prune", add_prune},     {"sweep", add_sweep},         {"report", add_report},
-      {"recipes", add_recipes},   {"schema", add_schema},   {"doctor", add_doctor},
+      {"recipes", add_recipes},   {"schema", add_schema},   {"doctor", add_doctor},       {"slurm", add_slurm},
   };
   return list;
 }

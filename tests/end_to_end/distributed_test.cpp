@@ -230,4 +230,18 @@ TEST_CASE("what several processes cannot do is refused", "[end_to_end]") {
   CHECK_THAT(alone.err, ContainsSubstring("was not found at 127.0.0.1:1 within 2"));
 }
 
+TEST_CASE("a batch script for Slurm asks to be warned, puts itself back, and quotes what a shell would split",
+          "[end_to_end]") {
+  const Site site;
+  const Outcome script =
+      site.program.run({"slurm", source("recipes/smoke/lm_full.yaml"), "description=it's small", "--gpus", "8",
+                        "--nodes", "2", "--time", "12:00:00", "--out", "runs/a b", "--quiet"});
+  CHECK(script.code == 0);
+  for (const char* line : {"#SBATCH --ntasks-per-node=8\n", "#SBATCH --gpus-per-node=8\n", "#SBATCH --requeue\n",
+                           "#SBATCH --signal=USR1@120", "'description=it'\\''s small' --out 'runs/a b'\n",
+                           "[ $code -ne 75 ] || scontrol requeue \"$SLURM_JOB_ID\"\n"})
+    CHECK_THAT(script.out, ContainsSubstring(line));
+  CHECK(site.program.run({"slurm", source("recipes/smoke/lm_full.yaml"), "optim.lrr=1"}).code == 2);
+}
+
 }  // namespace sst
