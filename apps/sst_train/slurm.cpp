@@ -2,8 +2,6 @@
 
 #include <filesystem>
 
-#include "core/text.hpp"
-#include "run/options.hpp"
 #include "verb.hpp"
 
 namespace sst::app {

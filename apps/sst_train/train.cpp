@@ -1,10 +1,9 @@
 #include <fmt/core.h>
-
 #include <torch/cuda.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/number.hpp"
 #include "core/text.hpp"
 #include "dist/launch.hpp"
 #include "dist/local_launch.hpp"
@@ -22,10 +21,8 @@ int64_t processes(const std::string& word) {
     if (devices == 0) throw UserError("--nproc is gpu, but this machine has no CUDA device", "give a number");
     return devices;
   }
-  int64_t count = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
-  if (error != std::errc() || end != word.data() + word.size() || count < 1 || count > 1024)
-    throw UserError("--nproc is '" + word + "'", "give a number from 1 to 1024, or gpu");
+  const int64_t count = number_from<int64_t>(word).value_or(0);
+  if (count < 1 || count > 1024) throw UserError("--nproc is '" + word + "'", "give a number from 1 to 1024, or gpu");
   return count;
 }
 

@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
 #include <string>
 
 #include "core/error.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace sst {
@@ -33,8 +33,8 @@ Armed parse(std::string_view spec) {
   Armed armed;
   if (parts.size() != 3 || parts[0].empty()) refuse();
   armed.pattern = parts[0];
-  const auto [end, error] = std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), armed.remaining);
-  if (error != std::errc() || end != parts[1].data() + parts[1].size() || armed.remaining < 1) refuse();
+  armed.remaining = number_from<int>(parts[1]).value_or(0);
+  if (armed.remaining < 1) refuse();
   if (parts[2] == "short_write") {
     armed.mode = Mode::kShortWrite;
   } else if (parts[2] == "no_space") {

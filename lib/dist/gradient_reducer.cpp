@@ -2,12 +2,11 @@
 
 #include <torch/utils.h>
 
-#include <algorithm>
-#include <map>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <tuple>
-#include <utility>
+#include <unordered_map>
+#include <vector>
 
 #include "dist/engine.hpp"
 
@@ -66,29 +65,12 @@ void GradientReducer::expect_last_pass() {
 }
 
 void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors) {
-  if (group.is_alone()) return;
-  const torch::NoGradGuard no_grad;
-  std::map<std::pair<torch::ScalarType, torch::Device>, std::vector<torch::Tensor>,
-           decltype([](const auto& a, const auto& b) {
-             return std::tuple(a.first, a.second.str()) < std::tuple(b.first, b.second.str());
-           })>
-      by_kind;
+  std::vector<torch::Tensor> gradients;
   for (const torch::Tensor& tensor : tensors)
-    if (const torch::Tensor& gradient = tensor.grad(); gradient.defined())
-      by_kind[{gradient.scalar_type(), gradient.device()}].push_back(gradient);
-  for (auto& [kind, gradients] : by_kind) {
-    const torch::Tensor flat = at::cat([&] {
-      std::vector<torch::Tensor> rows;
-      for (const torch::Tensor& gradient : gradients) rows.push_back(gradient.reshape({-1}));
-      return rows;
-    }());
-    group.sum_(flat);
-    int64_t at = 0;
-    for (torch::Tensor& gradient : gradients) {
-      gradient.copy_(flat.narrow(0, at, gradient.numel()).view(gradient.sizes()));
-      at += gradient.numel();
-    }
-  }
+    if (tensor.grad().defined()) gradients.push_back(tensor.grad());
+  if (group.is_alone() || gradients.empty()) return;
+  const torch::NoGradGuard no_grad;
+  exchange([&] { group.engine().group->allreduce_coalesced(gradients)->wait(); });
 }
 
 }  // namespace sst::dist

@@ -28,8 +28,8 @@ class GradientReducer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Sums the tensors' gradients over the group, a few large exchanges for all. For those that are not there when backward
-/// returns, and for the first step. Undefined ones stay so.
+/// Sums the tensors' gradients, of one type and device, over the group in one exchange: for those that are not there yet when
+/// backward returns. Undefined ones stay so.
 void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors);
 
 }  // namespace sst::dist

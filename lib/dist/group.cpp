@@ -11,12 +11,10 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "dist/engine.hpp"
+#include "tensor/changed.hpp"
 
 namespace sst::dist {
 namespace {
-
-/// Says that the tensor's memory has changed, as an operation in place would: copies that others keep go by it.
-void mark_changed(const torch::Tensor& tensor) { tensor.unsafeGetTensorImpl()->bump_version(); }
 
 using Processes = c10d::ProcessGroup;
 
@@ -39,15 +37,13 @@ c10::intrusive_ptr<Processes> make_processes(const Launch& launch, const GroupOp
     return group;
   }
 #ifdef USE_C10D_NCCL
-  {
-    auto nccl_options = c10d::ProcessGroupNCCL::Options::create();
-    nccl_options->timeout = options.timeout;
-    group->setBackend(c10::DeviceType::CUDA, Processes::BackendType::NCCL,
-                      c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
-                                                                  rank, size, nccl_options));
-    group->setDefaultBackend(Processes::BackendType::NCCL);
-    return group;
-  }
+  auto nccl_options = c10d::ProcessGroupNCCL::Options::create();
+  nccl_options->timeout = options.timeout;
+  group->setBackend(c10::DeviceType::CUDA, Processes::BackendType::NCCL,
+                    c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
+                                                                rank, size, nccl_options));
+  group->setDefaultBackend(Processes::BackendType::NCCL);
+  return group;
 #else
   throw UserError("this build has no NCCL, which exchanges tensors between GPUs", "give distributed.backend=gloo");
 #endif
@@ -62,7 +58,7 @@ bool is_of_exchange(const std::exception& error) {
 }
 
 void fail_exchange(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const Error*>(&error)) throw *ours;
+  if (dynamic_cast<const Error*>(&error) != nullptr) throw;
   const auto* theirs = dynamic_cast<const c10::Error*>(&error);
   const std::string text = theirs != nullptr ? theirs->what_without_backtrace() : error.what();
   throw DistributedError(
@@ -88,7 +84,7 @@ void Group::sum_(torch::Tensor tensor) const {
     std::vector<torch::Tensor> tensors = {tensor};
     engine_->group->allreduce(tensors)->wait();
   });
-  mark_changed(tensor);
+  tensor::mark_changed(tensor);
 }
 
 void Group::sum_(std::span<double> numbers) const {
@@ -114,7 +110,7 @@ void Group::broadcast_(torch::Tensor tensor, int64_t from) const {
     const torch::NoGradGuard no_grad;
     if (!fits) tensor.copy_(tensors[0]);
   });
-  mark_changed(tensor);
+  tensor::mark_changed(tensor);
 }
 
 torch::Tensor Group::gather(const torch::Tensor& tensor) const {

@@ -20,7 +20,8 @@ struct Engine;  ///< LibTorch's store and process group (engine.hpp)
 
 /// Whether LibTorch threw it because an exchange with other processes went wrong; those of Gloo have no type of their own.
 bool is_of_exchange(const std::exception& error);
-/// What another process's end looks like from here: LibTorch's message, shortened, as DistributedError.
+/// To be called where `error` is caught: throws what another process's end looks like from here, LibTorch's message,
+/// shortened, as DistributedError. Our own errors go on as they are.
 [[noreturn]] void fail_exchange(const std::exception& error);
 
 struct GroupOptions {

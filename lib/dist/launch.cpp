@@ -2,10 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
+#include <cctype>
 #include <cstdlib>
 
 #include "core/error.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace sst::dist {
@@ -17,9 +18,9 @@ constexpr size_t kMostNodes = 1 << 20;
 [[noreturn]] void fail(const std::string& message, const std::string& hint) { throw DistributedError(message, hint); }
 
 /// Reads one launcher's variables; every one that is missing is named together with one that is there.
-class Group {
+class Variables {
  public:
-  Group(const Environment& environment, std::string launcher, const char* present)
+  Variables(const Environment& environment, std::string launcher, const char* present)
       : environment_(environment), launcher_(std::move(launcher)), present_(present) {}
 
   std::string text(const char* name) const {
@@ -33,12 +34,11 @@ class Group {
 
   int64_t number(const char* name) const {
     const std::string value = text(name);
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number < 0)
+    const auto number = number_from<int64_t>(value);
+    if (number.value_or(-1) < 0)
       fail(fmt::format("{} is '{}', which is not a number of processes or of one", name, value),
            fmt::format("{} sets it; do not set it by hand", launcher_));
-    return number;
+    return *number;
   }
 
   int64_t number_or(const char* name, int64_t otherwise) const {
@@ -64,7 +64,7 @@ std::optional<Launch> torchrun(const Environment& environment) {
   for (const char* name : {"RANK", "WORLD_SIZE"})
     if (is_set(environment, name)) present = name;
   if (present == nullptr) return std::nullopt;
-  const Group group(environment, "torchrun or --nproc", present);
+  const Variables group(environment, "torchrun or --nproc", present);
   Launch launch{.by = Launch::By::kTorchrun,
                 .rank = group.number("RANK"),
                 .size = group.number("WORLD_SIZE"),
@@ -83,7 +83,7 @@ std::optional<Launch> slurm(const Environment& environment) {
   // A batch script itself runs outside a step: there it is one process, whatever the job asked for.
   if (!is_set(environment, "SLURM_STEP_ID") || environment("SLURM_NTASKS").value_or("1") == "1") return std::nullopt;
   if (!is_set(environment, "SLURM_NTASKS") && !is_set(environment, "SLURM_PROCID")) return std::nullopt;
-  const Group group(environment, "srun", is_set(environment, "SLURM_NTASKS") ? "SLURM_NTASKS" : "SLURM_PROCID");
+  const Variables group(environment, "srun", is_set(environment, "SLURM_NTASKS") ? "SLURM_NTASKS" : "SLURM_PROCID");
   Launch launch{.by = Launch::By::kSlurm,
                 .rank = group.number("SLURM_PROCID"),
                 .size = group.number("SLURM_NTASKS"),
@@ -107,7 +107,7 @@ std::optional<Launch> mpi(const Environment& environment) {
                                    "OMPI_COMM_WORLD_LOCAL_SIZE"},
                              {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"}}) {
     if (!is_set(environment, names.rank) && !is_set(environment, names.size)) continue;
-    const Group group(environment, "mpirun", is_set(environment, names.rank) ? names.rank : names.size);
+    const Variables group(environment, "mpirun", is_set(environment, names.rank) ? names.rank : names.size);
     Launch launch{.by = Launch::By::kMpi, .rank = group.number(names.rank), .size = group.number(names.size)};
     check(launch, names.rank, names.size);
     if (launch.is_single()) return launch;
@@ -154,10 +154,9 @@ std::vector<std::string> expand_numbers(const std::string& numbers, const std::s
     const size_t dash = part.find('-');
     const std::string first = part.substr(0, dash), last = dash == std::string::npos ? first : part.substr(dash + 1);
     const auto number = [&](const std::string& digits) {
-      uint32_t value = 0;
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-      if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) fail_list(list);
-      return value;
+      const auto value = number_from<uint32_t>(digits);
+      if (!value) fail_list(list);
+      return *value;
     };
     const uint64_t begin = number(first), end = number(last);
     if (end < begin || end - begin >= kMostNodes) fail_list(list);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "optim/cpu_loop.hpp"
+#include "tensor/changed.hpp"
 
 namespace sst::optim {
 
@@ -104,7 +105,7 @@ void Adam::update_(Tensor parameter, const Tensor& gradient, State& state, doubl
       update_range(p_data, g_data, m_data, v_data, begin, end, constants);
     });
   });
-  mark_changed(parameter);
+  tensor::mark_changed(parameter);
 }
 
 void Adam::update_all_(const std::vector<Update>& updates) const {
@@ -134,7 +135,7 @@ void Adam::update_all_(const std::vector<Update>& updates) const {
       run([](auto&&... all) { at::_fused_adam_(all...); });
     // The fused kernels, unlike other operations in place, do not tell: copies of the weights would go stale.
     for (const auto* tensors : {&group.parameters, &group.m, &group.v})
-      for (const Tensor& tensor : *tensors) mark_changed(tensor);
+      for (const Tensor& tensor : *tensors) tensor::mark_changed(tensor);
   }
 }
 

@@ -35,7 +35,4 @@ void with_type_of(const torch::Tensor& tensor, Body body) {
     body(float{});
 }
 
-/// Tells autograd that raw memory of the tensor has changed, as an in-place operation would.
-inline void mark_changed(const torch::Tensor& tensor) { tensor.unsafeGetTensorImpl()->bump_version(); }
-
 }  // namespace sst::optim

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <sstream>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/number.hpp"
 
 namespace sst::optim {
 
@@ -17,11 +17,9 @@ namespace {
 
 template <class Number>
 Number number(const std::string& word, const std::string& place) {
-  Number value{};
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size())
-    throw DataError(fmt::format("{}: '{}' is not a number", place, word), "lines are 'rate' or 'step rate'");
-  return value;
+  const auto value = number_from<Number>(word);
+  if (!value) throw DataError(fmt::format("{}: '{}' is not a number", place, word), "lines are 'rate' or 'step rate'");
+  return *value;
 }
 
 double read_rate(const std::string& word, const std::string& place) {

@@ -4,6 +4,7 @@
 
 #include "optim/cpu_loop.hpp"
 #include "optim/geodesic.hpp"
+#include "tensor/changed.hpp"
 
 namespace sst::optim {
 
@@ -49,7 +50,7 @@ void RiemannianAdam::update_on_manifold_(Tensor points, const Tensor& gradient, 
                  (std::sqrt(mean / static_cast<Float>(second_correction)) + static_cast<Float>(eps));
         });
   });
-  mark_changed(points);
+  tensor::mark_changed(points);
 }
 
 }  // namespace sst::optim

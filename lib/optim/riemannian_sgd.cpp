@@ -2,6 +2,7 @@
 
 #include "optim/cpu_loop.hpp"
 #include "optim/geodesic.hpp"
+#include "tensor/changed.hpp"
 
 namespace sst::optim {
 
@@ -33,7 +34,7 @@ void RiemannianSgd::update_on_manifold_(Tensor points, const Tensor& gradient, S
                      .stabilize = stabilize}
         .move([&](int64_t, Float) { return static_cast<Float>(lr); });
   });
-  mark_changed(points);
+  tensor::mark_changed(points);
 }
 
 }  // namespace sst::optim

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
+#include "core/number.hpp"
 #include "core/text.hpp"
 
 namespace sst::run {
@@ -26,11 +26,8 @@ constexpr std::string_view kReplaced = ".old-";   ///< a checkpoint whose succes
 /// 12000 from "step-12000" or "step-00012000".
 std::optional<int64_t> step_of(std::string_view name) {
   if (!starts_with(name, kStep)) return std::nullopt;
-  const std::string_view digits = name.substr(kStep.size());
-  int64_t step = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
-  if (error != std::errc() || end != digits.data() + digits.size() || step < 0) return std::nullopt;
-  return step;
+  const auto step = number_from<int64_t>(name.substr(kStep.size()));
+  return step.value_or(-1) >= 0 ? step : std::nullopt;
 }
 
 std::string with_pid(std::string_view prefix, const std::string& name) {

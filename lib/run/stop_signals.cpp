@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include "core/clock.hpp"
+#include "core/number.hpp"
 
 namespace sst::run {
 namespace {
@@ -40,9 +40,8 @@ void on_signal(int signal) {
 std::optional<int64_t> slurm_end_s() {
   const char* text = std::getenv("SLURM_JOB_END_TIME");
   if (text == nullptr) return std::nullopt;
-  int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text, text + std::strlen(text), seconds);
-  return error == std::errc() && *end == '\0' && seconds > 0 ? std::optional(seconds) : std::nullopt;
+  const auto seconds = number_from<int64_t>(text);
+  return seconds.value_or(0) > 0 ? seconds : std::nullopt;
 }
 
 }  // namespace

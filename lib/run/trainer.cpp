@@ -281,14 +281,6 @@ void Trainer::save(Save kind) {
   finish_saving();  // the former copy is given free before the next is made
   const Stopwatch watch;
   const auto& assembly = parts_.assembly;
-  if (!leads()) {
-    if (kind == Save::kPeriodic) {
-      state_.periodic_save_step = state_.step;
-      state_.rollbacks_in_row = 0;
-    }
-    saved_step_ = state_.step;
-    return since_save_.restart();
-  }
   const auto target = [&] {
     return assembly.train.on_spike == "rollback" ? std::optional(state_.periodic_save_step) : std::nullopt;
   };
@@ -303,6 +295,8 @@ void Trainer::save(Save kind) {
     state_.periodic_save_step = state_.step;
     state_.rollbacks_in_row = 0;
   }
+  saved_step_ = state_.step;
+  if (!leads()) return since_save_.restart();  // the leader alone writes
   const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
   pending.push_back({capture(assembly, parts_.recipe, state_, parts_.best),
                      {.score = this_is_best ? parts_.best.best() : std::nullopt,
@@ -314,7 +308,6 @@ void Trainer::save(Save kind) {
   writer_.start([&store = parts_.store, all = std::make_shared<std::vector<Pending>>(std::move(pending))] {
     for (Pending& one : std::exchange(*all, {})) store.save(one.contents, one.options);
   });
-  saved_step_ = state_.step;
   state_.times.saving += watch.seconds();
   parts_.progress.saved(watch.seconds());
   since_save_.restart();

@@ -3,40 +3,19 @@
 #include <torch/nn.h>
 
 #include <fstream>
-#include <future>
-#include <thread>
 
 #include "core/error.hpp"
 #include "dist/gradient_reducer.hpp"
 #include "dist/rendezvous.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/processes.hpp"
 #include "tests/support/temporary_folder.hpp"
 
-// The processes of these tests are threads: each has a group of its own, and they talk over the loopback.
 namespace sst::dist {
-namespace {
 
+using testing::kPatience;
+using testing::on_each;
 using torch::Tensor;
-constexpr std::chrono::seconds kPatience(20);
-
-/// What body(group) gives on each of `size` processes, by rank.
-template <class Body>
-auto on_each(int64_t size, const Body& body) {
-  const testing::TemporaryFolder folder;
-  std::vector<std::future<decltype(body(std::declval<const Group&>()))>> results;
-  for (int64_t rank = 0; rank < size; ++rank)
-    results.push_back(std::async(std::launch::async, [&, rank] {
-      const Launch launch{
-          .by = Launch::By::kMpi, .rank = rank, .size = size, .local_rank = rank, .local_size = size, .job = "test"};
-      const Group group(launch, {.timeout = kPatience, .folder = folder.path()});
-      return body(group);
-    }));
-  std::vector<decltype(body(std::declval<const Group&>()))> values;
-  for (auto& result : results) values.push_back(result.get());
-  return values;
-}
-
-}  // namespace
 
 TEST_CASE("sums, maxima, broadcasts and texts reach every process", "[dist]") {
   const int64_t size = GENERATE(1, 2, 3, 4);

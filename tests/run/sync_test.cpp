@@ -1,12 +1,9 @@
 #include <torch/nn.h>
 
-#include <future>
-
-#include "dist/group.hpp"
 #include "nn/linear.hpp"
 #include "run/gradient_exchange.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/temporary_folder.hpp"
+#include "tests/support/processes.hpp"
 
 namespace sst::run {
 namespace {
@@ -24,23 +21,9 @@ struct Pair : torch::nn::Module {
 };
 
 std::vector<std::string> differences(const std::vector<float>& nudges) {
-  const testing::TemporaryFolder folder;
-  const auto size = static_cast<int64_t>(nudges.size());
-  std::vector<std::future<std::string>> found;
-  for (int64_t rank = 0; rank < size; ++rank)
-    found.push_back(std::async(std::launch::async, [&, rank] {
-      const dist::Group group({.by = dist::Launch::By::kMpi,
-                               .rank = rank,
-                               .size = size,
-                               .local_rank = rank,
-                               .local_size = size,
-                               .job = "sync"},
-                              {.timeout = std::chrono::seconds(20), .folder = folder.path()});
-      return first_difference(group, Pair(nudges[static_cast<size_t>(rank)]));
-    }));
-  std::vector<std::string> names;
-  for (auto& one : found) names.push_back(one.get());
-  return names;
+  return testing::on_each(static_cast<int64_t>(nudges.size()), [&](const dist::Group& group) {
+    return first_difference(group, Pair(nudges[static_cast<size_t>(group.rank())]));
+  });
 }
 
 }  // namespace
