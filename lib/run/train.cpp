@@ -18,8 +18,7 @@
 #include "recipe/report_options.hpp"
 #include "recipe/sweep.hpp"
 #include "run/checkpoint_store.hpp"
-#include "run/evaluation_files.hpp"
-#include "run/memory.hpp"
+#include "run/final_results.hpp"
 #include "run/metric_words.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/report.hpp"
@@ -92,9 +91,6 @@ class Session {
   void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
   void show_essentials() const;
   void start();
-  bool add_final_results(const CheckpointStore& store, const std::function<bool()>& stop_requested,
-                         TrainOutcome& outcome);
-  nlohmann::json summary(const Trainer& trainer, const TrainOutcome& outcome) const;
 
   recipe::Recipe recipe_;
   TrainFlags flags_;
@@ -265,11 +261,12 @@ TrainOutcome Session::run_locked() {
     progress.finish();
     if (folder) folder->update({{"step", trainer.state().step}, {"best", best.to_json()}});
     TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
-    if (!is_stopped && assembly_.eval.at_end) is_stopped = !add_final_results(store, stop_requested, outcome);
+    if (!is_stopped && assembly_.eval.at_end)
+      is_stopped = !add_final_results(assembly_, store, run_dir_, stop_requested, outcome);
     if (is_stopped) outcome.code = static_cast<ExitCode>(stop_code);
     group_->barrier();  // nobody is late for what the others still need
     if (!folder) return outcome;
-    folder->update({{"summary", summary(trainer, outcome)}});
+    folder->update({{"summary", run_summary(assembly_, trainer.state(), meter_->peak_bytes(), outcome)}});
     if (is_stopped) {
       const std::string reason = signals.reason().empty() ? "the file 'stop'" : signals.reason();
       folder->end_attempt("stopped", static_cast<int>(outcome.code), reason);
@@ -356,65 +353,6 @@ void Session::start() {
   }
   if (init.from) load_initial_weights(init.from->text, assembly_);
   assembly_.method->on_start(*assembly_.optimizer);
-}
-
-/// The held-out splits, with the checkpoint that the recipe asks for. False where a stop cut it short: the last checkpoint
-/// is on disk, and the same command comes back here. Not so from weights alone, which are evaluated to the end.
-bool Session::add_final_results(const CheckpointStore& store, const std::function<bool()>& stop_requested,
-                                TrainOutcome& outcome) {
-  group_->barrier();  // the leader has written it
-  const auto contents = store.load(assembly_.eval.checkpoint);
-  restore_weights(contents, assembly_);
-  const auto between = [&] {
-    const bool asked = stop_requested();  // a sign of life too
-    if (asked && !assembly_.checkpoint.weights_only_at_end) throw StopAsked();
-  };
-  const auto signatures = assembly_.task->signatures();
-  try {
-    for (const std::string& split : assembly_.task->splits()) {
-      const auto result = evaluate(assembly_, split, between);
-      if (leads())
-        write_evaluation(run_dir_,
-                         {.step = contents.step,
-                          .split = split,
-                          .metrics = result.metrics,
-                          .examples = result.examples,
-                          .signatures = signatures},
-                         result);
-      for (const auto& [name, value] : result.metrics) {
-        outcome.results[split + "/" + name] = value;
-        if (const auto found = signatures.find(std::string(metric_leaf(name))); found != signatures.end())
-          outcome.signatures[split + "/" + name] = found->second;
-      }
-    }
-  } catch (const StopAsked&) {
-    outcome.results.clear();
-    outcome.signatures.clear();
-    return false;
-  }
-  return true;
-}
-
-nlohmann::json Session::summary(const Trainer& trainer, const TrainOutcome& outcome) const {
-  const auto counts = count_parameters(assembly_);
-  const auto& times = trainer.state().times;
-  const MemoryEstimate estimate = estimate_memory(assembly_);
-  return {{"results", outcome.results},
-          {"signatures", outcome.signatures},
-          {"parameters", {{"total", counts.total}, {"trainable", counts.trainable}}},
-          {"memory",
-           {{"estimated_bytes", estimate.total()},
-            {"state_bytes", estimate.parameters + estimate.gradients + estimate.optimizer_states},
-            {"measured_bytes", meter_->peak_bytes()},
-            {"resident_bytes", peak_memory_bytes(assembly_.device)}}},
-          {"seconds", trainer.state().elapsed_s + times.evaluation + times.saving},
-          {"time_split",
-           {{"compute", trainer.state().elapsed_s - times.decomposition},
-            {"svd", times.decomposition},
-            {"evaluation", times.evaluation},
-            {"saving", times.saving}}},
-          {"version", std::string(version_number()) +
-                          (version_commit().empty() ? "" : " (" + std::string(version_commit()) + ")")}};
 }
 
 }  // namespace
