@@ -15,8 +15,10 @@ namespace sst::dist {
 /// reverse order and never change, so that a run that was cut sums in the same order as one that was not.
 class GradientReducer {
  public:
-  /// Tensors that get a gradient in every backward pass, the same on all processes.
-  GradientReducer(const Group& group, const std::vector<torch::Tensor>& tensors);
+  /// Tensors that get a gradient in every backward pass, the same on all processes. Of those in `sharded` each process gets
+  /// its own shard of the sum alone (shards.hpp), and something else in the rest of the gradient.
+  GradientReducer(const Group& group, const std::vector<torch::Tensor>& tensors,
+                  const std::vector<torch::Tensor>& sharded = {});
   ~GradientReducer();
 
   /// The next backward pass is a step's last: the gradients that it leaves, with what earlier passes have added to them,
@@ -28,8 +30,9 @@ class GradientReducer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Sums the tensors' gradients, of one type and device, over the group in one exchange: for those that are not there yet when
-/// backward returns. Undefined ones stay so.
-void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors);
+/// Sums the tensors' gradients, of one type and device, over the group, for those that are not there yet when backward
+/// returns. Undefined ones stay so.
+void sum_gradients(const Group& group, const std::vector<torch::Tensor>& tensors,
+                   const std::vector<torch::Tensor>& sharded = {});
 
 }  // namespace sst::dist

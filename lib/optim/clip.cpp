@@ -54,34 +54,48 @@ void add_squares(const Tensor& gradient, double& host, std::vector<Tensor>& else
   });
 }
 
-std::string first_non_finite(const std::vector<Parameter>& parameters) {
-  for (const Parameter& parameter : parameters)
-    if (const Tensor& gradient = parameter.tensor.grad(); gradient.defined())
-      if (!gradient.isfinite().all().item<bool>()) return parameter.name;
-  return {};
+/// The sum of the squares of all.
+double squares_of(const std::vector<Tensor>& gradients) {
+  double squares = 0;
+  std::vector<Tensor> elsewhere;
+  for (const Tensor& gradient : gradients) add_squares(gradient, squares, elsewhere);
+  if (!elsewhere.empty())
+    squares += torch::stack(at::_foreach_norm(elsewhere, 2, torch::kFloat64)).square_().sum().item<double>();
+  return squares;
+}
+
+std::string first_non_finite(const std::vector<Parameter>& parameters, const dist::Group& sharers) {
+  const auto is_bad = [](const Parameter& parameter) {
+    const Tensor gradient = parameter.own_gradient();
+    return gradient.defined() && !gradient.isfinite().all().item<bool>();
+  };
+  const auto mine = std::find_if(parameters.begin(), parameters.end(), is_bad) - parameters.begin();
+  const auto first = static_cast<size_t>(-sharers.largest(-static_cast<double>(mine)));
+  return first < parameters.size() ? parameters[first].name : "";
 }
 
 }  // namespace
 
-GradientNorm clip_gradients_(const std::vector<Parameter>& parameters, double max_norm) {
+GradientNorm clip_gradients_(const std::vector<Parameter>& parameters, double max_norm, const dist::Group& sharers) {
   const torch::NoGradGuard no_grad;
-  double squares = 0;
-  std::vector<Tensor> gradients, elsewhere;
+  std::vector<Tensor> whole, shards;
   for (const Parameter& parameter : parameters)
-    if (const Tensor& gradient = parameter.tensor.grad(); gradient.defined()) gradients.push_back(gradient);
-  for (const Tensor& gradient : gradients) add_squares(gradient, squares, elsewhere);
-  if (!elsewhere.empty())
-    squares += torch::stack(at::_foreach_norm(elsewhere, 2, torch::kFloat64)).square_().sum().item<double>();
+    if (const Tensor gradient = parameter.own_gradient(); gradient.defined())
+      (parameter.shard ? shards : whole).push_back(gradient);
+  std::array<double, 1> of_shards = {squares_of(shards)};
+  sharers.sum_(of_shards);
 
-  GradientNorm result{.norm = std::sqrt(squares), .clipped = false, .non_finite = {}};
+  GradientNorm result{.norm = std::sqrt(squares_of(whole) + of_shards[0]), .clipped = false, .non_finite = {}};
   if (!std::isfinite(result.norm)) {
     // Only now is the name worth a second pass. It stays empty when finite doubles overflow in the sum.
-    result.non_finite = first_non_finite(parameters);
+    result.non_finite = first_non_finite(parameters, sharers);
     return result;
   }
   const double factor = max_norm > 0 ? std::min(1.0, max_norm / (result.norm + 1e-6)) : 1.0;
   result.clipped = factor < 1;
-  if (result.clipped) at::_foreach_mul_(gradients, factor);
+  if (result.clipped)
+    for (const auto& gradients : {whole, shards})
+      if (!gradients.empty()) at::_foreach_mul_(gradients, factor);
   return result;
 }
 

@@ -91,10 +91,27 @@ void Optimizer::set_view(const std::string& name, View view) {
 void Optimizer::reset_state(const std::string& name) { slot(name).state = {}; }
 
 void Optimizer::replace(const std::string& name, Tensor fresh, const std::function<Tensor(const Tensor&)>& carry) {
-  parameters_[index_of(name)].tensor = std::move(fresh);
+  Parameter& parameter = parameters_[index_of(name)];
+  require(!parameter.shard || fresh.numel() == parameter.tensor.numel(), "a sharded tensor keeps its size: " + name);
+  parameter.tensor = std::move(fresh);
   if (!carry) return reset_state(name);
   const torch::NoGradGuard no_grad;
-  for (auto& [moment, tensor] : slot(name).state.moments) tensor = carry(tensor);
+  for (auto& [moment, tensor] : slot(name).state.moments)
+    tensor = parameter.shard
+                 ? parameter.own(carry(dist::whole_of(*sharers_, tensor, parameter.tensor.sizes())).contiguous()).clone()
+                 : carry(tensor);
+}
+
+void Optimizer::shard(std::shared_ptr<const dist::Group> sharers) {
+  sharers_ = std::move(sharers);
+  if (sharers_->is_alone()) return;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    Parameter& parameter = parameters_[i];
+    const Slot& slot = slots_[i];
+    const bool by_element = parameter.geometry == Geometry::kEuclidean && !slot.view.project && !slot.matrix &&
+                            !slot.joined && parameter.tensor.is_contiguous();
+    if (by_element) parameter.shard = dist::shard_of(parameter.tensor.numel(), sharers_->rank(), sharers_->size());
+  }
 }
 
 void Optimizer::join(const std::string& prefix, std::shared_ptr<LowRankMatrix> matrix) {
@@ -109,6 +126,10 @@ void Optimizer::step(const LearningRates& rates) {
   std::vector<Update> later;
   for (size_t i = 0; i < parameters_.size(); ++i) update_(i, rates, later);
   rule_->update_all_(later);
+  std::vector<Tensor> sharded;
+  for (const Parameter& parameter : parameters_)
+    if (parameter.shard && parameter.tensor.grad().defined()) sharded.push_back(parameter.tensor);
+  dist::gather_shards_(*sharers_, sharded);
 }
 
 void Optimizer::step_one(size_t index, const LearningRates& rates) {
@@ -121,7 +142,7 @@ void Optimizer::step_one(size_t index, const LearningRates& rates) {
 void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Update>& later) {
   const Parameter& parameter = parameters_[index];
   Slot& slot = slots_[index];
-  Tensor gradient = parameter.tensor.grad();
+  Tensor gradient = parameter.own_gradient();
   if (!gradient.defined() || slot.joined) return;
   const double rate = parameter.group == Group::kBase ? rates.base : rates.low_rank;
   const double lr = rate_factors_.empty() ? rate : rate * rate_factors_[index];
@@ -132,6 +153,7 @@ void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Up
     ++slot.state.step;
     return rule_->update_low_rank_(*slot.matrix, slot.state, lr, decay);
   }
+  const Tensor tensor = parameter.own(parameter.tensor);
   const bool viewed = static_cast<bool>(slot.view.project);
   const bool coupled = viewed && decay != 0 && !rule_->decay_is_decoupled();
   if (coupled) gradient = gradient.add(parameter.tensor, decay);
@@ -139,8 +161,8 @@ void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Up
   if (slot.state.step == 0) slot.state.moments = rule_->zero_moments(gradient, parameter.geometry);
   ++slot.state.step;
   slot.state.raw_eps = slot.view.raw_eps;
+  if (tensor.numel() == 0) return;  // a shard of a tensor with fewer elements than there are processes
 
-  Tensor tensor = parameter.tensor;
   if (parameter.geometry == Geometry::kLorentz) {
     rule_->update_on_manifold_(tensor, gradient, slot.state, lr);
   } else if (viewed) {
@@ -148,24 +170,25 @@ void Optimizer::update_(size_t index, const LearningRates& rates, std::vector<Up
     if (decay != 0 && !coupled) tensor.mul_(1 - lr * decay);
     tensor.sub_(direction, lr);
   } else if (rounding_seed_ && tensor.scalar_type() == torch::kBFloat16) {
-    update_rounded_(parameter, gradient, slot.state, lr, decay);
+    update_rounded_(parameter, tensor, gradient, slot.state, lr, decay);
   } else {
     later.push_back({.parameter = tensor, .gradient = gradient, .state = &slot.state, .lr = lr, .decay = decay});
   }
 }
 
-void Optimizer::update_rounded_(const Parameter& parameter, const Tensor& gradient, State& state, double lr,
-                                double decay) const {
-  const Tensor wide = parameter.tensor.detach().to(torch::kFloat32);
+void Optimizer::update_rounded_(const Parameter& parameter, const Tensor& own, const Tensor& gradient, State& state,
+                                double lr, double decay) const {
+  const Tensor wide = own.detach().to(torch::kFloat32);
   State wide_state = state;
   for (auto& [moment, tensor] : wide_state.moments) tensor = tensor.to(torch::kFloat32);
   rule_->update_(wide, gradient.to(torch::kFloat32), wide_state, lr, decay);
-  const uint64_t index = combine(name_index(parameter.name), static_cast<uint64_t>(state.step));
+  uint64_t index = combine(name_index(parameter.name), static_cast<uint64_t>(state.step));
+  if (parameter.shard) index = combine(index, static_cast<uint64_t>(parameter.shard->begin));
   const auto round_into = [&](Tensor to, const Tensor& from, const std::string& what) {
     to.copy_(
         tensor::stochastically_rounded(from, {*rounding_seed_, Stream::kMethod, combine(index, name_index(what))}));
   };
-  round_into(parameter.tensor, wide, "rounded weight");
+  round_into(own, wide, "rounded weight");
   for (auto& [moment, tensor] : state.moments) round_into(tensor, wide_state.moments.at(moment), "rounded " + moment);
 }
 
@@ -176,14 +199,22 @@ void Optimizer::zero_grad() {
 std::map<std::string, Tensor> Optimizer::state_dict() const {
   std::map<std::string, Tensor> tensors;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const std::string& name = parameters_[i].name;
-    tensors["step/" + name] = torch::tensor(slots_[i].state.step, torch::kInt64);
-    for (const auto& [moment, tensor] : slots_[i].state.moments) tensors[moment + "/" + name] = tensor;
+    const Parameter& parameter = parameters_[i];
+    tensors["step/" + parameter.name] = torch::tensor(slots_[i].state.step, torch::kInt64);
+    for (const auto& [moment, tensor] : slots_[i].state.moments) {
+      const std::string key = moment + "/" + parameter.name;
+      if (!parameter.shard) {
+        tensors[key] = tensor;
+      } else if (const Tensor whole = dist::whole_of(*sharers_, tensor, parameter.tensor.sizes());
+                 sharers_->is_leader()) {
+        tensors[key] = whole.cpu();  // one at a time: on the device all of them might not fit
+      }
+    }
   }
   return tensors;
 }
 
-Moments Optimizer::expected_moments(size_t index) const {
+Moments Optimizer::expected_moments(size_t index, Extent extent) const {
   const Parameter& parameter = parameters_[index];
   const auto on_meta = [](const Tensor& tensor) { return torch::empty_like(tensor.detach(), torch::kMeta); };
   if (slots_[index].joined) return {};
@@ -191,7 +222,8 @@ Moments Optimizer::expected_moments(size_t index) const {
     return rule_->zero_low_rank_moments(
         {.u = on_meta(matrix->u), .s = on_meta(matrix->s), .v = on_meta(matrix->v), .in_use = {}, .truncation = {}});
   const View& view = slots_[index].view;
-  const at::IntArrayRef shape = view.project ? at::IntArrayRef(view.shape) : parameter.tensor.sizes();
+  std::vector<int64_t> shape = view.project ? view.shape : parameter.tensor.sizes().vec();
+  if (parameter.shard && extent == Extent::kOwn) shape = {parameter.shard->size()};
   return rule_->zero_moments(torch::empty(shape, parameter.tensor.options().requires_grad(false).device(torch::kMeta)),
                              parameter.geometry);
 }
@@ -199,7 +231,7 @@ Moments Optimizer::expected_moments(size_t index) const {
 int64_t Optimizer::moment_bytes() const {
   int64_t bytes = 0;
   for (size_t i = 0; i < parameters_.size(); ++i)
-    for (const auto& [name, moment] : expected_moments(i)) bytes += static_cast<int64_t>(moment.nbytes());
+    for (const auto& [name, moment] : expected_moments(i, Extent::kOwn)) bytes += static_cast<int64_t>(moment.nbytes());
   return bytes;
 }
 
@@ -212,11 +244,12 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& tensors) {
     const std::string step_key = "step/" + parameter.name;
     loaded[i].step = step_count(find(tensors, step_key, known), step_key);
     if (loaded[i].step == 0) continue;
-    for (const auto& [moment, expected] : expected_moments(i)) {
+    for (const auto& [moment, expected] : expected_moments(i, Extent::kWhole)) {
       const std::string key = moment + "/" + parameter.name;
       const Tensor& tensor = find(tensors, key, known);
       check_like(tensor, expected, key);
-      loaded[i].moments[moment] = tensor.to(parameter.tensor.device()).clone(at::MemoryFormat::Contiguous);
+      loaded[i].moments[moment] =
+          parameter.own(tensor.contiguous()).to(parameter.tensor.device()).clone(at::MemoryFormat::Contiguous);
     }
   }
   for (const auto& [key, tensor] : tensors)

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "dist/shards.hpp"
 #include "optim/low_rank_matrix.hpp"
 #include "optim/update_rule.hpp"
 
@@ -26,6 +27,15 @@ struct Parameter {
   Group group = Group::kBase;
   bool decay = false;               ///< takes part in weight decay and in the L2 penalty; never a tensor of points
   bool decay_at_base_rate = false;  ///< decoupled decay goes at the base rate, whichever rate moves the tensor
+  std::optional<dist::Shard> shard = {};  ///< set by Optimizer::shard
+
+  /// What this process updates of the tensor, or of its gradient or a moment: all of `whole`, or its shard.
+  torch::Tensor own(const torch::Tensor& whole) const { return shard ? shard->of(whole) : whole; }
+  /// Undefined where there is none.
+  torch::Tensor own_gradient() const {
+    if (!shard || !tensor.grad().defined()) return tensor.grad();
+    return own(dist::contiguous_gradient(tensor));
+  }
 };
 
 /// A subspace in which a tensor's gradient is fed to the rule, and from which its direction comes back
@@ -69,6 +79,14 @@ class Optimizer {
   /// stands under the name of `prefix`s. Throws std::logic_error when the rule does not move such matrices.
   void join(const std::string& prefix, std::shared_ptr<LowRankMatrix> matrix);
 
+  /// From now on this process, of those in `sharers`, updates one shard of every tensor that the rule moves element by
+  /// element, holds moments of that shard alone and needs the gradient there alone; step() gathers the tensors again (ZeRO,
+  /// stage 1). To be said when the views and joints are set. Tensors under a view, points and matrices of low rank stay
+  /// whole.
+  void shard(std::shared_ptr<const dist::Group> sharers);
+  /// Who shares the updates; one process alone unless shard() said otherwise.
+  const dist::Group& sharers() const { return *sharers_; }
+
   /// One update of every tensor that has a gradient. Clipping and the check for non-finite gradients come
   /// before it, in clip.hpp.
   void step(const LearningRates& rates);
@@ -83,7 +101,8 @@ class Optimizer {
   int64_t moment_bytes() const;
 
   /// Flat, named as in optimizer.safetensors: "exp_avg/encoder.layers.0.linear.weight.weight", and the counts
-  /// as int64 scalars "step/…", one for every tensor. The values are the live ones: clone what must not move.
+  /// as int64 scalars "step/…", one for every tensor. The values are the live ones: clone what must not move. Where tensors
+  /// are sharded all processes have to call it, and the leader gets those moments whole, in main memory, the others none.
   std::map<std::string, torch::Tensor> state_dict() const;
   /// Takes copies, all or nothing. Throws CheckpointError naming the first tensor that is missing, unknown or
   /// of another shape or type.
@@ -101,13 +120,15 @@ class Optimizer {
   size_t index_of(const std::string& name) const;
   /// Makes the update, or adds it to `later` where the rule itself moves the tensor.
   void update_(size_t index, const LearningRates& rates, std::vector<Update>& later);
-  void update_rounded_(const Parameter& parameter, const torch::Tensor& gradient, State& state, double lr,
-                       double decay) const;
-  Moments expected_moments(size_t index) const;  ///< on the meta device
+  void update_rounded_(const Parameter& parameter, const torch::Tensor& own, const torch::Tensor& gradient,
+                       State& state, double lr, double decay) const;
+  enum class Extent { kWhole, kOwn };
+  Moments expected_moments(size_t index, Extent extent) const;  ///< on the meta device
 
   std::unique_ptr<UpdateRule> rule_;
   double weight_decay_;
   std::optional<uint64_t> rounding_seed_;
+  std::shared_ptr<const dist::Group> sharers_ = dist::Group::alone();
   std::vector<double> rate_factors_;
   std::vector<Parameter> parameters_;
   std::vector<Slot> slots_;  ///< slots_[i] belongs to parameters_[i]

@@ -225,6 +225,7 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   if (assembly.precision.stochastic_rounding.value_or(false)) assembly.optimizer->round_stochastically(seed);
   add_parameters(assembly);
   assembly.method->attach(*assembly.optimizer);
+  if (assembly.distributed.shard_optimizer) assembly.optimizer->shard(assembly.group);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,

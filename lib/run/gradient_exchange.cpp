@@ -19,12 +19,13 @@ bool GradientExchange::needs_rehearsal(const optim::Optimizer& optimizer) const 
 void GradientExchange::learn(const optim::Optimizer& optimizer) {
   reducer_.reset();
   all_.clear();
-  std::vector<Tensor> in_backward;
+  std::vector<Tensor> in_backward, sharded;
   for (const auto& parameter : optimizer.parameters()) {
     all_.push_back(parameter.tensor);
-    if (late_.count(parameter.name) == 0 && parameter.tensor.grad().defined()) in_backward.push_back(parameter.tensor);
+    if (late_.count(parameter.name) == 0 && parameter.tensor.grad().defined())
+      (parameter.shard ? sharded : in_backward).push_back(parameter.tensor);
   }
-  reducer_ = std::make_unique<dist::GradientReducer>(*group_, in_backward);
+  reducer_ = std::make_unique<dist::GradientReducer>(*group_, in_backward, sharded);
 }
 
 void GradientExchange::last_pass(const std::function<void()>& backward) {
@@ -40,10 +41,10 @@ void GradientExchange::last_pass(const std::function<void()>& backward) {
 
 void GradientExchange::sum_late(const optim::Optimizer& optimizer) const {
   if (group_->is_alone() || late_.empty()) return;
-  std::vector<Tensor> tensors;
+  std::vector<Tensor> tensors, sharded;
   for (const auto& parameter : optimizer.parameters())
-    if (late_.count(parameter.name) > 0) tensors.push_back(parameter.tensor);
-  dist::sum_gradients(*group_, tensors);
+    if (late_.count(parameter.name) > 0) (parameter.shard ? sharded : tensors).push_back(parameter.tensor);
+  dist::sum_gradients(*group_, tensors, sharded);
 }
 
 namespace {

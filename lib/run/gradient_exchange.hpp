@@ -13,7 +13,7 @@
 namespace sst::run {
 
 /// Sums the gradients of a step over the processes of a group: most of them while backward runs, those that a method makes
-/// afterwards behind it. For one process alone there is nothing to do.
+/// afterwards behind it; of what the optimizer has sharded, each process gets its shard. For one process alone there is nothing to do.
 class GradientExchange {
  public:
   /// `late`: names of the tensors whose gradients are made after backward.

@@ -39,11 +39,18 @@ void add_matrix(MetricFields& fields, const std::string& layer, const nn::Linear
 
 }  // namespace
 
-std::map<std::string, double> gradient_norms(const std::vector<optim::Parameter>& parameters) {
+std::map<std::string, double> gradient_norms(const optim::Optimizer& optimizer) {
   std::map<std::string, double> norms;
-  for (const auto& parameter : parameters)
-    if (const torch::Tensor& gradient = parameter.tensor.grad(); gradient.defined())
-      norms[parameter.name] = frobenius(gradient);
+  std::vector<double> squares;  // of shards
+  for (const auto& parameter : optimizer.parameters())
+    if (const torch::Tensor gradient = parameter.own_gradient(); gradient.defined()) {
+      const double norm = norms[parameter.name] = frobenius(gradient);
+      if (parameter.shard) squares.push_back(norm * norm);
+    }
+  optimizer.sharers().sum_(squares);
+  size_t i = 0;
+  for (const auto& parameter : optimizer.parameters())
+    if (parameter.shard && parameter.tensor.grad().defined()) norms[parameter.name] = std::sqrt(squares[i++]);
   return norms;
 }
 

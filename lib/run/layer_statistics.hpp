@@ -13,7 +13,7 @@
 namespace sst::run {
 
 /// ‖gradient‖₂ of each trained tensor, by its name; a tensor without a gradient is left out.
-std::map<std::string, double> gradient_norms(const std::vector<optim::Parameter>& parameters);
+std::map<std::string, double> gradient_norms(const optim::Optimizer& optimizer);
 
 /// The matrices W that the linear maps apply, by the map's name, as copies.
 std::map<std::string, torch::Tensor> map_weights(const torch::nn::Module& model);

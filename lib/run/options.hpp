@@ -206,6 +206,7 @@ struct DistributedOptions {
   std::string backend = "auto";
   recipe::Duration timeout = {600};
   recipe::Interval check_sync_every = recipe::Interval::steps(1000);
+  bool shard_optimizer = false;
 
   template <class Field>
   void describe(Field& field) {
@@ -215,6 +216,9 @@ struct DistributedOptions {
     field(timeout, "timeout", anything(), "how long processes wait for each other, at the start and in each exchange");
     field(check_sync_every, "check_sync_every", anything(),
           "interval between comparisons of the weights of all processes; a difference ends the run");
+    field(shard_optimizer, "shard_optimizer", anything(),
+          "each process keeps the optimizer's moments of its share of the weights alone, and updates that (ZeRO, stage 1); "
+          "what a method moves as a whole (GaLore's projected matrices, low-rank triples, points) stays on all");
   }
 };
 

@@ -267,13 +267,20 @@ void Trainer::record(Evaluation evaluation) {
     const double value = evaluation.metrics.at(selected.substr(evaluation.split.size() + 1));
     const bool improved = parts_.best.observe(state_.step, value);
     parts_.assembly.plateau->observe(improved);
-    if (improved && leads()) best_ = capture(parts_.assembly, parts_.recipe, state_, parts_.best);
+    if (improved) best_ = captured();
     evaluation.best_metric = selected;
     evaluation.best = parts_.best.best().value_or(value);
     evaluation.best_step = parts_.best.best_step();
   }
   parts_.journal.eval(state_.step, journal_fields(evaluation));
   parts_.progress.evaluated(evaluation);
+}
+
+/// A copy of everything, on the leader, which alone writes; the others hand it the moments that they alone hold.
+std::optional<CheckpointContents> Trainer::captured() const {
+  if (leads()) return capture(parts_.assembly, parts_.recipe, state_, parts_.best);
+  parts_.assembly.optimizer->state_dict();
+  return std::nullopt;
 }
 
 void Trainer::save(Save kind) {
@@ -296,9 +303,10 @@ void Trainer::save(Save kind) {
     state_.rollbacks_in_row = 0;
   }
   saved_step_ = state_.step;
-  if (!leads()) return since_save_.restart();  // the leader alone writes
+  std::optional<CheckpointContents> now = captured();
+  if (!now) return since_save_.restart();
   const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
-  pending.push_back({capture(assembly, parts_.recipe, state_, parts_.best),
+  pending.push_back({std::move(*now),
                      {.score = this_is_best ? parts_.best.best() : std::nullopt,
                       .keep_forever = forever > 0 && state_.step % forever == 0,
                       .weights_only = weights_only,

@@ -61,6 +61,7 @@ class Trainer {
   void record(Evaluation evaluation);
   bool is_save_due() const;
   void check_sync() const;
+  std::optional<CheckpointContents> captured() const;
   bool leads() const { return parts_.assembly.group->is_leader(); }
   enum class Save { kPeriodic, kAskedFor, kLast };
   void save(Save kind);

@@ -125,8 +125,8 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bo
   assembly.method->before_step(step, optimizer);
   assembly.exchange->sum_late(optimizer);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);
-  if (measure_layers) result.gradient_norms = gradient_norms(optimizer.parameters());
-  const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip);
+  if (measure_layers) result.gradient_norms = gradient_norms(optimizer);
+  const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip, optimizer.sharers());
   result.gradient_norm = gradient.norm;
   result.clipped = gradient.clipped;
   if (!std::isfinite(result.loss) || !gradient.non_finite.empty()) blame(assembly, gradient.non_finite, result);

@@ -38,12 +38,13 @@ struct Site {
     return program.run({"inspect", a, "--diff", b}).code == 0;
   }
   /// What the run wrote of its steps and evaluations, a number for each.
-  std::vector<double> losses(const std::string& out) const {
+  std::vector<double> losses(const std::string& out,
+                             const std::vector<const char*>& keys = {"train/loss", "valid/loss", "valid/bleu"}) const {
     std::vector<double> all;
     std::ifstream lines(folder.path() / out / "metrics.jsonl");
     for (std::string line; std::getline(lines, line);) {
       const auto json = nlohmann::json::parse(line);
-      for (const char* key : {"train/loss", "valid/loss", "valid/bleu"})
+      for (const char* key : keys)
         if (json.contains(key)) all.push_back(json[key].get<double>());
     }
     return all;
@@ -128,6 +129,39 @@ TEST_CASE("a run goes on with another number of processes", "[end_to_end]") {
   REQUIRE(site.train("lm_full", "run", with("10", first)).code == 0);
   REQUIRE(site.train("lm_full", "run", with("20", "2")).code == 0);
   CHECK(site.losses("run").back() == Approx(site.losses("one").back()).epsilon(1e-3));
+}
+
+TEST_CASE("processes that share the optimizer's moments train the same model", "[end_to_end][slow]") {
+  const std::string model = GENERATE("lm", "mt_lorentz"), method = GENERATE("full", "relora", "dora", "lowrank", "sst");
+  CAPTURE(model, method);
+  const Site site;
+  const auto with = [](const std::string& steps, const std::string& processes, const std::string& shards) {
+    return std::vector<std::string>{"--nproc",
+                                    processes,
+                                    "train.max_steps=" + steps,
+                                    "schedule.name=constant",
+                                    "schedule.warmup_steps=2",
+                                    "logging.every=1",
+                                    "logging.per_layer=5",
+                                    "optim.grad_clip=0.5",
+                                    "distributed.shard_optimizer=" + shards,
+                                    "distributed.check_sync_every=1"};
+  };
+  const std::string recipe = model + "_" + method;
+  REQUIRE(site.train(recipe, "whole", with("20", "2", "false")).code == 0);
+  const Outcome outcome = site.train(recipe, "shards", with("20", "2", "true"));
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  const auto expected = site.losses("whole"), seen = site.losses("shards");
+  REQUIRE(expected.size() == seen.size());
+  for (size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == Approx(expected[i]).epsilon(1e-4));
+  // Cut and resumed: the same bits; and its checkpoints are for any number of processes.
+  for (const char* steps : {"3", "11", "20"}) REQUIRE(site.train(recipe, "cut", with(steps, "2", "true")).code == 0);
+  CHECK(site.are_equal("shards", "cut"));
+  REQUIRE(site.train(recipe, "other", with("7", "4", "true")).code == 0);
+  REQUIRE(site.train(recipe, "other", with("20", "1", "true")).code == 0);
+  CHECK(site.losses("other", {"train/loss"}).back() ==
+        Approx(site.losses("whole", {"train/loss"}).back()).epsilon(1e-3));
 }
 
 TEST_CASE("a signal stops all processes at one step, and they go on from there", "[end_to_end][slow]") {

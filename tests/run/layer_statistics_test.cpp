@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "methods/spectral_linear.hpp"
+#include "optim/sgd.hpp"
 #include "tests/support/catch.hpp"
 
 namespace sst::run {
@@ -46,10 +47,9 @@ TEST_CASE("a layer's line has the norms and the spectrum of the matrix that it a
     return std::make_shared<methods::SpectralLinear>(spec, methods::SpectralLinear::Options{.rank = 1});
   });
   model.map->forward(torch::tensor({{1.0, 0.0}}, torch::kFloat64)).sum().backward();
-  std::vector<optim::Parameter> parameters;
-  for (const auto& [name, tensor] : nn::trainable_tensors(model))
-    parameters.push_back({.name = name, .tensor = tensor});
-  const auto gradients = gradient_norms(parameters);
+  optim::Optimizer optimizer(std::make_unique<optim::Sgd>(optim::SgdOptions{}), 0);
+  for (const auto& [name, tensor] : nn::trainable_tensors(model)) optimizer.add({.name = name, .tensor = tensor});
+  const auto gradients = gradient_norms(optimizer);
   const auto before = map_weights(model);
   model.map->set_dense_weight(torch::tensor({{3.0, 0.0}, {0.3, 4.4}}, torch::kFloat64));
   CHECK(number(layer_fields(model, gradients, before), "layer/map/update_norm") == Approx(0.5));
