@@ -69,6 +69,12 @@ void fail_exchange(const std::exception& error) {
 
 Group::Group() = default;
 
+std::shared_ptr<const Group> Group::imagined(int64_t size) {
+  auto group = std::make_shared<Group>();
+  group->size_ = size;
+  return group;
+}
+
 Group::Group(const Launch& launch, const GroupOptions& options) : rank_(launch.rank), size_(launch.size) {
   if (launch.is_single()) return;
   engine_ = std::make_unique<Engine>();
@@ -79,7 +85,7 @@ Group::Group(const Launch& launch, const GroupOptions& options) : rank_(launch.r
 Group::~Group() = default;
 
 void Group::sum_(torch::Tensor tensor) const {
-  if (is_alone()) return;
+  if (!engine_) return;
   exchange([&] {
     std::vector<torch::Tensor> tensors = {tensor};
     engine_->group->allreduce(tensors)->wait();
@@ -88,12 +94,12 @@ void Group::sum_(torch::Tensor tensor) const {
 }
 
 void Group::sum_(std::span<double> numbers) const {
-  if (is_alone()) return;
+  if (!engine_) return;
   sum_(torch::from_blob(numbers.data(), {static_cast<int64_t>(numbers.size())}, torch::kFloat64));
 }
 
 double Group::largest(double number) const {
-  if (is_alone()) return number;
+  if (!engine_) return number;
   exchange([&] {
     std::vector<torch::Tensor> tensors = {torch::from_blob(&number, {1}, torch::kFloat64)};
     engine_->group->allreduce(tensors, {.reduceOp = c10d::ReduceOp::MAX})->wait();
@@ -102,7 +108,7 @@ double Group::largest(double number) const {
 }
 
 void Group::broadcast_(torch::Tensor tensor, int64_t from) const {
-  if (is_alone()) return;
+  if (!engine_) return;
   exchange([&] {
     const bool fits = tensor.is_contiguous();
     std::vector<torch::Tensor> tensors = {fits ? tensor : tensor.contiguous()};

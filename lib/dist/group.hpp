@@ -37,6 +37,8 @@ struct GroupOptions {
 class Group {
  public:
   Group();  ///< one process alone
+  /// The first of `size` processes that are only thought of: it tells shares, and exchanges nothing.
+  static std::shared_ptr<const Group> imagined(int64_t size);
   /// Meets the others. Throws DistributedError with the address tried when they do not come within the time-out.
   Group(const Launch& launch, const GroupOptions& options);
   ~Group();

@@ -24,6 +24,7 @@ class AdapterLinear : public nn::LinearMap {
   torch::Tensor dense_weight() const override;
   /// W₀ ← weight, B ← 0.
   void set_dense_weight(const torch::Tensor& weight) override;
+  nn::RowFlops flops_per_row() const override;
   std::vector<std::string> low_rank_names() const override { return {"lora_a", "lora_b"}; }
   std::vector<std::string> decayed_names() const override { return {"lora_a", "lora_b"}; }
 

@@ -136,6 +136,13 @@ void FactoredLinear::set_dense_weight(const Tensor& weight) {
   matrix_->set(starting_point(spec(), options_, weight.to(matrix_->u.options()), init), clipped(options_.rank, spec()));
 }
 
+nn::RowFlops FactoredLinear::flops_per_row() const {
+  const auto frozen = base_.defined() ? 2.0 * static_cast<double>(base_.numel()) : 0;
+  const auto in = static_cast<double>(spec().in), out = static_cast<double>(spec().out);
+  const auto rank = static_cast<double>(matrix_->rank()), factors = 2 * rank * (in + out + rank);
+  return {.forward = frozen + factors, .backward = frozen + 2 * factors};
+}
+
 Tensor FactoredLinear::dense_weight() const {
   const auto at = matrix_->point();
   const Tensor product = at.u.mm(at.s).mm(at.v.t());

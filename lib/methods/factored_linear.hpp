@@ -37,6 +37,7 @@ class FactoredLinear final : public nn::LinearMap {
   torch::Tensor dense_weight() const override;
   /// W₀ ← weight, S ← 0 for an adapter; otherwise the best approximation of `weight` of the initial rank.
   void set_dense_weight(const torch::Tensor& weight) override;
+  nn::RowFlops flops_per_row() const override;
   std::vector<std::string> low_rank_names() const override { return {"u", "s", "v"}; }
   /// (1 − ηλ) S is (1 − ηλ) W.
   std::vector<std::string> decayed_names() const override { return {"s"}; }

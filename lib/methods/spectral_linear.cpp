@@ -210,6 +210,14 @@ Tensor SpectralLinear::apply(const tensor::Rows& input, const nn::Pass& pass) {
   return y;
 }
 
+nn::RowFlops SpectralLinear::flops_per_row() const {
+  if (options_.execution == Execution::kMaterialised) return LinearMap::flops_per_row();
+  const auto sides = static_cast<double>(spec().in + spec().out);
+  const double full = 2 * sides * static_cast<double>(full_rank()), active = 2 * sides * static_cast<double>(rank());
+  const double frozen = base_.defined() ? 2.0 * static_cast<double>(base_.numel()) : 0;
+  return {.forward = frozen + full, .backward = frozen + full + active};
+}
+
 const Tensor& SpectralLinear::materialised() {
   // Every in-place change of the factors raises a version, so W is rebuilt once per optimizer step and never stale.
   const int64_t version = static_cast<int64_t>(u_._version() + v_._version() + sigma_._version());

@@ -39,6 +39,7 @@ class SpectralLinear final : public nn::LinearMap {
   torch::Tensor singular_values() const override { return sigma_.detach(); }
   std::vector<nn::NamedTensor> active_views() const override;
   bool has_late_gradients() const override { return options_.execution == Execution::kMaterialised; }
+  nn::RowFlops flops_per_row() const override;
   std::vector<std::string> low_rank_names() const override;
   std::vector<std::string> decayed_names() const override;
   bool decays_like_its_matrix() const override { return options_.train_all_sigma && !base_.defined(); }

@@ -28,6 +28,11 @@ class VeraLinear final : public nn::LinearMap {
     base_.copy_(weight);
     b_.zero_();
   }
+  nn::RowFlops flops_per_row() const override {  // no matrix has a gradient
+    const double rank = static_cast<double>(d_.numel()), sides = static_cast<double>(spec().in + spec().out);
+    const double product = 2.0 * static_cast<double>(base_.numel()) + 2 * rank * sides;
+    return {.forward = product, .backward = product};
+  }
   std::vector<std::string> low_rank_names() const override { return {"vera_d", "vera_b"}; }
   std::vector<std::string> decayed_names() const override { return {"vera_d", "vera_b"}; }
 

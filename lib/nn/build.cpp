@@ -15,6 +15,7 @@ torch::Tensor xavier_uniform(torch::IntArrayRef shape, const CounterRng& draws, 
 }  // namespace
 
 torch::Tensor Build::by_scheme(torch::IntArrayRef shape, const std::string& name) const {
+  if (init.kind == InitScheme::Kind::kZero) return torch::zeros(shape, tensors);
   if (init.kind == InitScheme::Kind::kNormal) return tensor::normal(shape, 0, init.deviation, init_rng(name), tensors);
   return xavier_uniform(shape, init_rng(name), tensors);
 }

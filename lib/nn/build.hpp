@@ -20,6 +20,7 @@ struct InitScheme {
     kDefault,        ///< the model's own way
     kXavierUniform,  ///< U(−b, b), b = √(6 / (rows + columns)) (Glorot & Bengio 2010, eq. 16)
     kNormal,         ///< normal(0, deviation) for all alike
+    kZero,           ///< zeros, for models that are only looked at: large ones are there at once
   };
   Kind kind = Kind::kDefault;
   double deviation = 0.02;

@@ -32,6 +32,11 @@ struct NamedTensor {
   torch::Tensor tensor;
 };
 
+/// Floating-point operations of one row.
+struct RowFlops {
+  double forward = 0, backward = 0;
+};
+
 /// What a model holds in place of a weight matrix. It owes two answers, forward() and dense_weight(); how the
 /// matrix is parametrised and trained is the method's business.
 class LinearMap : public torch::nn::Module {
@@ -61,6 +66,12 @@ class LinearMap : public torch::nn::Module {
   virtual std::vector<NamedTensor> active_views() const { return {}; }
   /// Whether the tensors of low_rank_names() have no gradient when backward returns: the method makes it afterwards.
   virtual bool has_late_gradients() const { return false; }
+  /// About what training computes for each row that passes, in multiplications and additions; a plain matrix unless it says
+  /// otherwise. What it does once a step, whatever the rows, does not count.
+  virtual RowFlops flops_per_row() const {
+    const double product = 2.0 * static_cast<double>(spec_.in) * static_cast<double>(spec_.out);
+    return {.forward = product, .backward = 2 * product};
+  }
   /// Local names of the tensors that train at the method's own rate.
   virtual std::vector<std::string> low_rank_names() const { return {}; }
   /// Local names of the tensors that `weight_decay_on: matrices` means here.

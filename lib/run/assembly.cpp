@@ -177,7 +177,10 @@ MemoryEstimate estimate_memory(const Assembly& assembly) {
   return estimate;
 }
 
-Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group) {
+namespace {
+
+/// What the recipe says; nothing is made yet.
+Assembly with_options(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group) {
   Assembly assembly;
   assembly.group = std::move(group);
   assembly.run = recipe.read<RunOptions>("");
@@ -189,13 +192,11 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   assembly.distributed = recipe.read<DistributedOptions>("distributed");
   assembly.optim = recipe.read<optim::OptimOptions>("optim");
   assembly.precision = recipe.read<Precision>("precision");
-  assembly.device = resolve_device(assembly.runtime.device);
-  if (assembly.device.is_cuda()) set_up_gpu(assembly);
-  choose_attention(assembly);
+  return assembly;
+}
 
-  // What the leader trains and prepares the others find.
-  if (!assembly.group->is_leader()) assembly.group->barrier();
-  assembly.task = tasks::registry().at(assembly.run.task).make(recipe);
+void set_task(Assembly& assembly, const recipe::Recipe& recipe, std::unique_ptr<tasks::Task> task) {
+  assembly.task = std::move(task);
   if (!assembly.group->is_alone() && !assembly.task->can_share())
     throw UserError(
         fmt::format("{}: 'task: {}' is trained by one process, but {} were started", recipe.place("task").text(),
@@ -203,9 +204,10 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
         "start it without --nproc, torchrun, srun or mpirun; `sweep --jobs` trains several runs side by side");
   assembly.task->set_group(assembly.group);
   assembly.workload = assembly.task->workload();
-  if (assembly.group->is_leader()) assembly.group->barrier();
-  assembly.total_steps = last_step(assembly.train, assembly.workload.step);
+}
 
+/// Method, model and optimizer.
+void build(Assembly& assembly, const recipe::Recipe& recipe) {
   const auto seed = static_cast<uint64_t>(assembly.run.seed);
   assembly.method = methods::registry()
                         .at(recipe.value<std::string>("method.name"))
@@ -226,6 +228,31 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   add_parameters(assembly);
   assembly.method->attach(*assembly.optimizer);
   if (assembly.distributed.shard_optimizer) assembly.optimizer->shard(assembly.group);
+  assembly.averages = Averages(assembly.train.ema_decays());
+}
+
+/// What a step may take of `memory` that is free once the model is there.
+void set_budget(Assembly& assembly, double memory) {
+  const auto standing = standing_memory(assembly);
+  assembly.task->set_memory_budget(memory - (standing.total() - standing.parameters - standing.gradients),
+                                   evaluation_pass(assembly));
+}
+
+}  // namespace
+
+Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group) {
+  Assembly assembly = with_options(recipe, std::move(group));
+  assembly.device = resolve_device(assembly.runtime.device);
+  if (assembly.device.is_cuda()) set_up_gpu(assembly);
+  choose_attention(assembly);
+
+  // What the leader trains and prepares the others find.
+  if (!assembly.group->is_leader()) assembly.group->barrier();
+  set_task(assembly, recipe, tasks::registry().at(assembly.run.task).make(recipe));
+  if (assembly.group->is_leader()) assembly.group->barrier();
+  assembly.total_steps = last_step(assembly.train, assembly.workload.step);
+
+  build(assembly, recipe);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
@@ -236,12 +263,18 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
                                       .peak_lr = assembly.optim.lr});
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
-  assembly.averages = Averages(assembly.train.ema_decays());
   assembly.exchange = std::make_unique<GradientExchange>(assembly.group, late_gradients(assembly.task->model()));
-  const auto standing = standing_memory(assembly);
-  assembly.task->set_memory_budget(kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)) -
-                                       (standing.total() - standing.parameters - standing.gradients),
-                                   evaluation_pass(assembly));
+  set_budget(assembly, kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)));
+  return assembly;
+}
+
+Assembly sketch(const recipe::Recipe& recipe, int64_t processes, double memory) {
+  Assembly assembly = with_options(recipe, dist::Group::imagined(processes));
+  assembly.device = torch::kMeta;
+  const auto& entry = tasks::registry().at(assembly.run.task);
+  set_task(assembly, recipe, entry.sketch ? entry.sketch(recipe) : entry.make(recipe));
+  build(assembly, recipe);
+  set_budget(assembly, memory - standing_memory(assembly).parameters);
   return assembly;
 }
 

@@ -59,6 +59,10 @@ tasks::Evaluated evaluate(
 /// process of it does the same.
 ///   throws    DataError, UserError (located where the recipe is to blame), ResourceError
 Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group = dist::Group::alone());
+/// The same for a plan: no tensor has memory, and where the task can tell what a step takes without its data, none are read.
+/// All of it may take `memory` bytes. It cannot train.
+///   throws    UserError where several processes cannot train the task
+Assembly sketch(const recipe::Recipe& recipe, int64_t processes, double memory);
 /// Where schedule.name is match_effective: reads the run whose rates are matched. Only training needs it.
 ///   throws    DataError when that run has not what it takes
 void match_rates(Assembly& assembly, const recipe::Recipe& recipe);

@@ -23,6 +23,9 @@ namespace {
 /// Raw text up to this size is prepared by `train` itself; more deserves its own step, with its own progress.
 constexpr int64_t kSmallCorpusBytes = int64_t{512} << 20;
 
+/// Of each sequence that is measured: enough for what they keep to be much more than what an allocation rounds up.
+constexpr int64_t kMeasuredTokens = 64;
+
 double gradient_bytes(const torch::nn::Module& model) {
   double bytes = 0;
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) bytes += static_cast<double>(tensor.nbytes());
@@ -43,7 +46,7 @@ const data::LanguageData& LanguageModeling::data() const {
 }
 
 Workload LanguageModeling::workload() const {
-  const int64_t sequences = recipe_.sequences_per_step(), per_epoch = data().train.size() / sequences;
+  const int64_t sequences = recipe_.sequences_per_step(), per_epoch = tokenizer_ ? data().train.size() / sequences : 1;
   if (per_epoch < 1)
     throw DataError(fmt::format("the training text has {} sequences of {} tokens, but a step takes {}",
                                 data().train.size(), recipe_.data.seq_len, sequences),
@@ -83,12 +86,16 @@ void LanguageModeling::keep_micro_batch(int64_t samples) {
     micro_batch_ = samples;
 }
 
+const LanguageModeling::Kept& LanguageModeling::kept() const {
+  if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(kMeasuredTokens);
+  return *kept_;
+}
+
 /// Measured rather than modelled, so that it holds for every family, method and precision: what is alive behind the loss
 /// of one and of two short sequences. All but attention with dropout is linear in their length.
-const LanguageModeling::Kept& LanguageModeling::kept() const {
-  if (kept_) return *kept_;
+LanguageModeling::Kept LanguageModeling::measured(int64_t tokens) const {
   const int64_t full = recipe_.data.seq_len;
-  const int64_t length = config_.attention_dropout > 0 ? full : std::min<int64_t>(full, 64);
+  const int64_t length = config_.attention_dropout > 0 ? full : std::min(full, tokens);
   const auto alive_after = [&](int64_t sequences, bool recompute) {
     const tensor::TensorMemoryMeter meter(device_.type());
     const torch::Tensor ids = torch::zeros({sequences, length}, torch::kInt64);
@@ -102,23 +109,51 @@ const LanguageModeling::Kept& LanguageModeling::kept() const {
     const double first = alive_after(1, recompute), one = alive_after(1, recompute), two = alive_after(2, recompute);
     return {.per_sequence = (two - one) * scale, .fixed = first + one - two};
   };
-  const bool recompute = recipe_.step.recompute == "blocks";
-  kept_ = measure(recompute);
-  // Backward has the inside of one block at a time.
-  if (recompute) kept_->per_sequence += measure(false).per_sequence / static_cast<double>(config_.num_layers);
-  return *kept_;
+  Kept kept = measure(recomputes_blocks());
+  if (recomputes_blocks()) kept.inside_block = measure(false).per_sequence / static_cast<double>(config_.num_layers);
+  return kept;
+}
+
+/// Of a model that has no memory, with plain matrices: everything is linear in the number of blocks and of words, so that
+/// three small models on a CPU tell what it keeps.
+LanguageModeling::Kept LanguageModeling::by_blocks() const {
+  constexpr int64_t kFewWords = 512;
+  const auto of = [&](int64_t blocks, int64_t words) {
+    auto config = config_;
+    config.num_layers = blocks;
+    config.vocab_size = words;
+    LanguageModeling few(recipe_, config);
+    few.compute_ = compute_;
+    few.build({.tensors = torch::TensorOptions(torch::kFloat32), .init = {.kind = nn::InitScheme::Kind::kZero}});
+    return few.measured(/*tokens=*/4);
+  };
+  const Kept base = of(1, kFewWords), block = of(2, kFewWords), words = of(1, 2 * kFewWords);
+  const auto more_blocks = static_cast<double>(config_.num_layers - 1);
+  const auto more_words = static_cast<double>(config_.vocab_size - kFewWords) / kFewWords;
+  const auto at_full_size = [&](double Kept::* part) {
+    return base.*part + more_blocks * (block.*part - base.*part) + more_words * (words.*part - base.*part);
+  };
+  const double inside = 2 * block.inside_block - base.inside_block;  // without its share of what surrounds the blocks
+  return {.per_sequence = at_full_size(&Kept::per_sequence), .inside_block = inside, .fixed = at_full_size(&Kept::fixed)};
 }
 
 /// Of one forward pass and the logits that live beside it.
 double LanguageModeling::bytes_at_once(int64_t sequences) const {
   const double logits = static_cast<double>(sequences * recipe_.data.seq_len * config_.vocab_size) * 4;
-  return kept().fixed + kept().per_sequence * static_cast<double>(sequences) +
+  return kept().fixed + (kept().per_sequence + kept().inside_block) * static_cast<double>(sequences) +
          std::min(logits, static_cast<double>(nn::kLogitBytes));
 }
 
 double LanguageModeling::activation_bytes() const { return bytes_at_once(micro_batch()); }
 
 double LanguageModeling::step_bytes(double gradients) const { return step_bytes(gradients, micro_batch()); }
+
+/// Attention looks back at half of the positions on average, and backward is twice the work of forward.
+double LanguageModeling::flops_beside_maps() const {
+  const double attention = 6.0 * static_cast<double>(config_.num_layers * recipe_.data.seq_len * config_.hidden_size);
+  const double output = config_.tie_embeddings ? 6.0 * static_cast<double>(config_.vocab_size * config_.embedding_size) : 0;
+  return static_cast<double>(recipe_.step.global_batch_tokens) * (attention + output);
+}
 
 /// Backward frees activations as it makes gradients, so that the first micro-batch needs the larger of the two; every
 /// further one finds the gradients of those before.

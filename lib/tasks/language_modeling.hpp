@@ -20,6 +20,9 @@ class LanguageModeling final : public Task {
  public:
   /// Opens the tokenizer; the data are opened when they are first asked for, so that a trained model is usable without.
   explicit LanguageModeling(LanguageRecipe recipe);
+  /// Without any text: it builds its model and tells what a step takes.
+  LanguageModeling(LanguageRecipe recipe, const models::LanguageModelConfig& config)
+      : recipe_(std::move(recipe)), config_(config) {}
 
   Workload workload() const override;
   void build(const nn::Build& build) override;
@@ -44,6 +47,8 @@ class LanguageModeling final : public Task {
   std::string data_sha256() const override { return data().sha256; }
   double activation_bytes() const override;
   double step_bytes(double gradients) const override;
+  double flops_beside_maps() const override;
+  bool recomputes_blocks() const override { return recipe_.step.recompute == "blocks"; }
   void set_memory_budget(double bytes, const nn::Pass& pass) override {
     memory_budget_ = bytes;
     compute_ = pass.compute;
@@ -62,11 +67,14 @@ class LanguageModeling final : public Task {
   const data::LanguageData& data() const;
   int64_t micro_batch() const;  ///< sequences that this process computes at a time
   int64_t together() const { return micro_batch() * group().size(); }
-  /// Bytes that one forward pass keeps for backward: for each sequence, and whatever their number.
+  /// Bytes that one forward pass keeps for backward: for each sequence, and whatever their number. Where blocks are
+  /// recomputed, `inside_block` is what backward has of one of them beside.
   struct Kept {
-    double per_sequence = 0, fixed = 0;
+    double per_sequence = 0, inside_block = 0, fixed = 0;
   };
   const Kept& kept() const;
+  Kept measured(int64_t tokens) const;  ///< with sequences of so many tokens
+  Kept by_blocks() const;
   double bytes_at_once(int64_t sequences) const;
   double step_bytes(double gradients, int64_t sequences) const;
 

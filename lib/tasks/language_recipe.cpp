@@ -205,6 +205,18 @@ models::LanguageModelConfig LanguageRecipe::config(const text::Tokenizer& pieces
   return models::resolved(model, rows);
 }
 
+models::LanguageModelConfig LanguageRecipe::config_without_text() const {
+  if (vocabulary.vocab_size) return models::resolved(model, vocabulary.vocab_size);
+  try {
+    return config(*open_tokenizer());
+  } catch (const DataError& absent) {
+    if (!tokenizer.vocab_size && !model.preset)
+      throw UserError(std::string("how many words the model has is not known: ") + absent.what(),
+                      "give model.vocab_size");
+  }
+  return models::resolved(model, tokenizer.vocab_size);
+}
+
 std::vector<nn::LinearSpec> check_language_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   check_step(recipe, diagnostics);
   if (!recipe.sound("model") || !recipe.sound("tokenizer") || !recipe.sound("data")) return {};

@@ -80,6 +80,9 @@ struct LanguageRecipe {
 
   int64_t sequences_per_step() const { return step.global_batch_tokens / data.seq_len; }
   models::LanguageModelConfig config(const text::Tokenizer& tokenizer) const;
+  /// The same, where there is no tokenizer with the vocabulary that the recipe names, and the preset's otherwise.
+  ///   throws    UserError when neither says how large it is
+  models::LanguageModelConfig config_without_text() const;
 };
 
 /// Reports what the sections of a language model's recipe get wrong together, its files included where they are there.

@@ -65,6 +65,10 @@ TaskEntry language_entry() {
           },
       .check = check_language_recipe,
       .kept_tokenizer = [](const recipe::Recipe& recipe) { return kept_tokenizer_name(recipe.text("tokenizer.type")); },
+      .sketch = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
+        const auto language = LanguageRecipe::from(recipe);
+        return std::make_unique<LanguageModeling>(language, language.config_without_text());
+      },
       .make = [](const recipe::Recipe& recipe) -> std::unique_ptr<Task> {
         return std::make_unique<LanguageModeling>(LanguageRecipe::from(recipe));
       }};

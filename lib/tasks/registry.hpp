@@ -34,6 +34,9 @@ struct TaskEntry {
   std::function<std::vector<nn::LinearSpec>(const recipe::Recipe&, recipe::Diagnostics&)> check;
   /// Where among the files that a checkpoint keeps the one is that `tokenizer.model` should name: "" for their folder.
   std::function<std::string(const recipe::Recipe&)> kept_tokenizer = {};
+  /// The task without its data, for plans: it builds its model and tells what a step takes, and nothing else. Empty where
+  /// the data decide that. Throws UserError.
+  std::function<std::unique_ptr<Task>(const recipe::Recipe&)> sketch = {};
   /// Reads and checks the data. Throws DataError, UserError.
   std::function<std::unique_ptr<Task>(const recipe::Recipe&)> make;
 };

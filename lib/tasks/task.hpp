@@ -40,7 +40,7 @@ using BetweenBatches = std::function<void()>;
 /// What is known of the work once the data are read, before there is a model.
 struct Workload {
   int64_t hidden_size = 0;
-  int64_t rows_per_step = 0;  ///< rows that pass a linear map of the blocks in one optimizer step
+  int64_t rows_per_step = 0;  ///< rows that pass a linear map of the blocks in one optimizer step, of all processes
   recipe::StepUnits step = {};
   bool euclidean = true;
   bool counts_tokens = false;  ///< what the loss is divided by are tokens, and the loss is in nats
@@ -91,6 +91,11 @@ class Task {
   virtual double activation_bytes() const = 0;
   /// The most that gradients, given their bytes, and activations take at one time.
   virtual double step_bytes(double gradients) const { return gradients + activation_bytes(); }
+  /// Floating-point operations of a training step, of all processes together, that no linear map makes: attention, and an
+  /// output layer that is the embedding.
+  virtual double flops_beside_maps() const { return 0; }
+  /// Whether backward computes the inside of each block a second time.
+  virtual bool recomputes_blocks() const { return false; }
   /// What a step may take at most, where a recipe leaves it to the task how a step is cut; `pass` as training will
   /// make it.
   virtual void set_memory_budget(double /*bytes*/, const nn::Pass& /*pass*/) {}

@@ -427,8 +427,8 @@ double Translation::activation_bytes() const {
   const auto& all = corpora();
   const auto& model = recipe_.model;
   const double hidden = static_cast<double>(model.hidden_size), inner = static_cast<double>(model.inner_size());
-  const double rows =
-      static_cast<double>(std::max(all.source_tokens, all.target_tokens)) / static_cast<double>(all.batches);
+  const double rows = static_cast<double>(std::max(all.source_tokens, all.target_tokens)) /
+                      static_cast<double>(all.batches * group().size());
   const double per_block = recipe_.step.recompute == "blocks" ? hidden : 10 * hidden + 3 * inner;
   const double blocks = static_cast<double>(model.encoder_layers) + 1.6 * static_cast<double>(model.decoder_layers);
   return 4 * rows * (per_block * blocks + 6 * hidden);
