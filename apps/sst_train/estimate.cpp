@@ -47,10 +47,9 @@ struct PlanOptions {
 
 /// "312T", "50GB/s", "80GiB": a number, a decimal or binary prefix, and the unit that is meant.
 double rate(const std::string& text, const std::string& option, const std::string& unit) {
-  static const std::map<std::string, double> kPrefixes = {{"", 1},          {"k", 1e3},       {"M", 1e6},
-                                                          {"G", 1e9},       {"T", 1e12},      {"P", 1e15},
-                                                          {"Ki", 1024.0},   {"Mi", 1048576.0}, {"Gi", 1073741824.0},
-                                                          {"Ti", 1099511627776.0}};
+  static const std::map<std::string, double> kPrefixes = {
+      {"", 1},     {"k", 1e3},     {"M", 1e6},        {"G", 1e9},           {"T", 1e12},
+      {"P", 1e15}, {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0}};
   if (text.empty()) return 0;
   const size_t digits = std::min(text.find_first_not_of("0123456789.e+"), text.size());
   std::string prefix = text.substr(digits);
@@ -68,8 +67,12 @@ double rate(const std::string& text, const std::string& option, const std::strin
 }
 
 nlohmann::ordered_json memory_json(const run::MemoryEstimate& memory) {
-  return {{"parameters", memory.parameters},   {"gradients", memory.gradients}, {"optimizer_states", memory.optimizer_states},
-          {"activations", memory.activations}, {"averages", memory.averages},   {"snapshots", memory.snapshots},
+  return {{"parameters", memory.parameters},
+          {"gradients", memory.gradients},
+          {"optimizer_states", memory.optimizer_states},
+          {"activations", memory.activations},
+          {"averages", memory.averages},
+          {"snapshots", memory.snapshots},
           {"total", memory.total()}};
 }
 
@@ -141,7 +144,7 @@ ExitCode plan(const std::string& path, const std::vector<std::string>& overrides
       quiet.quiet = true;
       row.plan = run::plan_for(load_recipe(path, all, quiet), machine);
     } catch (const Error& error) {
-      row.problem = error.what();
+      row.problem = std::string(error.what()) + (error.hint().empty() ? "" : "; " + error.hint());
     }
     rows.push_back(std::move(row));
   }
@@ -169,9 +172,13 @@ Action add_estimate(CLI::App& command) {
   command.add_option("--nproc", machine.processes, "processes, one on each device")
       ->check(CLI::PositiveNumber)
       ->group(group);
-  command.add_option("--device-memory", machine.device_memory, "memory of each device")->type_name("80GiB")->group(group);
+  command.add_option("--device-memory", machine.device_memory, "memory of each device")
+      ->type_name("80GiB")
+      ->group(group);
   command.add_option("--link", machine.link, "what each process sends in a second")->type_name("50GB/s")->group(group);
-  command.add_option("--flops", machine.flops, "what each device computes in a second")->type_name("312T")->group(group);
+  command.add_option("--flops", machine.flops, "what each device computes in a second")
+      ->type_name("312T")
+      ->group(group);
   command.add_option("--methods", machine.methods, "some methods only")
       ->delimiter(',')
       ->type_name("full,sst")

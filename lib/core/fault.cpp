@@ -3,10 +3,15 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <map>
 #include <mutex>
+#include <new>
 #include <string>
+#include <thread>
 
 #include "core/error.hpp"
 #include "core/number.hpp"
@@ -15,7 +20,14 @@
 namespace sst {
 namespace {
 
-enum class Mode { kKill, kStop, kShortWrite, kNoSpace };
+enum class Mode { kKill, kStop, kSlow, kNoMemory, kNan, kShortWrite, kNoSpace, kReadOnly };
+
+const std::map<std::string, Mode, std::less<>> kModes = {
+    {"kill", Mode::kKill},          {"stop", Mode::kStop},         {"slow", Mode::kSlow},
+    {"no_memory", Mode::kNoMemory}, {"nan", Mode::kNan},           {"short_write", Mode::kShortWrite},
+    {"no_space", Mode::kNoSpace},   {"read_only", Mode::kReadOnly}};
+
+constexpr std::chrono::seconds kSlowness(30);
 
 struct Armed {
   std::string pattern;
@@ -28,22 +40,13 @@ Armed parse(std::string_view spec) {
   const auto parts = split(spec, ':');
   const auto refuse = [&] {
     throw UserError("SST_FAULT is '" + std::string(spec) + "', which is not point:count:mode",
-                    "count is 1 or more, mode is kill, stop, short_write or no_space");
+                    "count is 1 or more, mode is kill, stop, slow, no_memory, nan, short_write, no_space or read_only");
   };
-  Armed armed;
   if (parts.size() != 3 || parts[0].empty()) refuse();
-  armed.pattern = parts[0];
-  armed.remaining = number_from<int>(parts[1]).value_or(0);
-  if (armed.remaining < 1) refuse();
-  if (parts[2] == "short_write") {
-    armed.mode = Mode::kShortWrite;
-  } else if (parts[2] == "no_space") {
-    armed.mode = Mode::kNoSpace;
-  } else if (parts[2] == "stop") {
-    armed.mode = Mode::kStop;
-  } else if (parts[2] != "kill") {
-    refuse();
-  }
+  const auto mode = kModes.find(parts[2]);
+  Armed armed{.pattern = parts[0], .remaining = number_from<int>(parts[1]).value_or(0)};
+  if (armed.remaining < 1 || mode == kModes.end()) refuse();
+  armed.mode = mode->second;
   return armed;
 }
 
@@ -72,11 +75,11 @@ State& state() {
 
 }  // namespace
 
-void fault_point(std::string_view name) {
+bool fault_point(std::string_view name) {
   State& now = state();
-  if (!now.active) return;
+  if (!now.active) return false;
   const std::lock_guard lock(now.mutex);
-  if (now.armed.remaining == 0 || !glob_match(now.armed.pattern, name) || --now.armed.remaining > 0) return;
+  if (now.armed.remaining == 0 || !glob_match(now.armed.pattern, name) || --now.armed.remaining > 0) return false;
   now.active = false;
   switch (now.armed.mode) {
     case Mode::kKill:
@@ -85,13 +88,24 @@ void fault_point(std::string_view name) {
     case Mode::kStop:
       ::kill(::getpid(), SIGTERM);
       break;
+    case Mode::kSlow:
+      std::this_thread::sleep_for(kSlowness);
+      break;
+    case Mode::kNoMemory:
+      throw std::bad_alloc();
+    case Mode::kNan:
+      return true;
     case Mode::kShortWrite:
       now.write_fault = WriteFault::kShort;
       break;
     case Mode::kNoSpace:
       now.write_fault = WriteFault::kNoSpace;
       break;
+    case Mode::kReadOnly:
+      now.write_fault = WriteFault::kReadOnly;
+      break;
   }
+  return false;
 }
 
 WriteFault take_write_fault() { return state().write_fault.exchange(WriteFault::kNone); }

@@ -7,14 +7,19 @@
 /// glob pattern, so `*:7:kill` is the seventh point of any name) triggers the mode, once.
 ///   kill         SIGKILL to itself, as by `kill -9` or a power cut
 ///   stop         SIGTERM to itself, as from a batch system
+///   slow         half a minute during which nothing happens, as on a node that swaps
+///   no_memory    std::bad_alloc
+///   nan          what fault_point returns is true, and the caller puts a NaN into a gradient
 ///   short_write  the next write to a file keeps half of its bytes and reports success, as a disk that lies
 ///   no_space     the next write to a file fails with "no space left on device"
+///   read_only    the next write to a file fails with "read-only file system"
 namespace sst {
 
 /// Passes the named place. Throws UserError when SST_FAULT is malformed.
-void fault_point(std::string_view name);
+///   returns  whether the caller must now do wrong
+bool fault_point(std::string_view name);
 
-enum class WriteFault { kNone, kShort, kNoSpace };
+enum class WriteFault { kNone, kShort, kNoSpace, kReadOnly };
 
 /// What a writer of files must now pretend; asking clears it.
 WriteFault take_write_fault();

@@ -59,6 +59,7 @@ void SyncedFile::write(std::string_view bytes) {
   fault_point("file.write");
   const WriteFault fault = take_write_fault();
   if (fault == WriteFault::kNoSpace) fail_to_write(path_, ENOSPC);
+  if (fault == WriteFault::kReadOnly) fail_to_write(path_, EROFS);
   if (fault == WriteFault::kShort) bytes = bytes.substr(0, bytes.size() / 2);
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());

@@ -94,7 +94,8 @@ tensor::Rows AdapterLinear::drop(const tensor::Rows& x, const nn::Pass& pass) co
 Tensor AdapterLinear::dense_weight() const { return torch::addmm(base_.detach(), b_.detach(), a_.detach(), 1, scale_); }
 
 nn::RowFlops AdapterLinear::flops_per_row() const {
-  const auto frozen = 2.0 * static_cast<double>(base_.numel()), pair = 2.0 * static_cast<double>(a_.numel() + b_.numel());
+  const auto frozen = 2.0 * static_cast<double>(base_.numel()),
+             pair = 2.0 * static_cast<double>(a_.numel() + b_.numel());
   return {.forward = frozen + pair, .backward = frozen + 2 * pair};
 }
 

@@ -97,9 +97,10 @@ void Optimizer::replace(const std::string& name, Tensor fresh, const std::functi
   if (!carry) return reset_state(name);
   const torch::NoGradGuard no_grad;
   for (auto& [moment, tensor] : slot(name).state.moments)
-    tensor = parameter.shard
-                 ? parameter.own(carry(dist::whole_of(*sharers_, tensor, parameter.tensor.sizes())).contiguous()).clone()
-                 : carry(tensor);
+    tensor =
+        parameter.shard
+            ? parameter.own(carry(dist::whole_of(*sharers_, tensor, parameter.tensor.sizes())).contiguous()).clone()
+            : carry(tensor);
 }
 
 void Optimizer::shard(std::shared_ptr<const dist::Group> sharers) {

@@ -217,7 +217,8 @@ struct DistributedOptions {
     field(check_sync_every, "check_sync_every", anything(),
           "interval between comparisons of the weights of all processes; a difference ends the run");
     field(shard_optimizer, "shard_optimizer", anything(),
-          "each process keeps the optimizer's moments of its share of the weights alone, and updates that (ZeRO, stage 1); "
+          "each process keeps the optimizer's moments of its share of the weights alone, and updates that (ZeRO, stage "
+          "1); "
           "what a method moves as a whole (GaLore's projected matrices, low-rank triples, points) stays on all");
   }
 };

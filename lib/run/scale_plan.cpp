@@ -29,7 +29,8 @@ double step_flops(const Assembly& assembly) {
 /// all-gather of weights send it once each.
 double exchanged_bytes(const Assembly& assembly) {
   double bytes = 0;
-  for (const auto& parameter : assembly.optimizer->parameters()) bytes += static_cast<double>(parameter.tensor.nbytes());
+  for (const auto& parameter : assembly.optimizer->parameters())
+    bytes += static_cast<double>(parameter.tensor.nbytes());
   const auto processes = static_cast<double>(assembly.group->size());
   return 2 * bytes * (processes - 1) / processes;
 }

@@ -21,15 +21,15 @@ struct Machine {
 /// blocks of the model, with plain matrices); seconds are what they make of the stated rates.
 struct ScalePlan {
   ParameterCounts parameters;
-  MemoryEstimate memory;       ///< of each process, with the largest micro-batch that fits
-  int64_t micro_batch = 0;     ///< samples of each process at a time; 0: the recipe says what is computed together
-  bool fits = true;            ///< in 90 % of the device's memory; true where that is not given
-  double flops = 0;            ///< of each process and step
-  double sent_bytes = 0;       ///< by each process in each step: gradients, and with a sharded optimizer weights
-  double compute_s = 0;        ///< of a step; 0 where the rate is not given
-  double exchange_s = 0;       ///< the same of what is sent
-  double hidden_s() const;     ///< a step whose exchange is hidden behind backward
-  double in_turn_s() const;    ///< a step that computes and then exchanges
+  MemoryEstimate memory;     ///< of each process, with the largest micro-batch that fits
+  int64_t micro_batch = 0;   ///< samples of each process at a time; 0: the recipe says what is computed together
+  bool fits = true;          ///< in 90 % of the device's memory; true where that is not given
+  double flops = 0;          ///< of each process and step
+  double sent_bytes = 0;     ///< by each process in each step: gradients, and with a sharded optimizer weights
+  double compute_s = 0;      ///< of a step; 0 where the rate is not given
+  double exchange_s = 0;     ///< the same of what is sent
+  double hidden_s() const;   ///< a step whose exchange is hidden behind backward
+  double in_turn_s() const;  ///< a step that computes and then exchanges
 };
 
 /// Throws UserError where several processes cannot train it, or cannot share a step evenly.

@@ -20,6 +20,7 @@
 #include "run/checkpoint_store.hpp"
 #include "run/final_results.hpp"
 #include "run/metric_words.hpp"
+#include "run/out_of_memory.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/report.hpp"
 #include "run/run_folder.hpp"
@@ -205,8 +206,12 @@ TrainOutcome Session::run_locked() {
   } close_log;
   try {
     if (folder) announce(from, folder->attempts());
-    meter_.emplace(resolve_device(recipe_.read<RuntimeOptions>("runtime").device).type());
-    assembly_ = assemble(recipe_, group_);
+    const torch::Device device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device);
+    const auto advised = [&](const auto& doing, const auto& action) {
+      return explaining_memory(recipe_, device, group_->size(), doing, action);
+    };
+    meter_.emplace(device.type());
+    advised([] { return "while building the model"; }, [&] { assembly_ = assemble(recipe_, group_); });
     require_same("data", assembly_.task->data_sha256());
     match_rates(assembly_, recipe_);
     BestTracker best(tracker);
@@ -216,7 +221,7 @@ TrainOutcome Session::run_locked() {
       if (leads()) store.set_aside_after(state.step);
     } else {
       if (leads()) store.set_aside_after(-1);  // what could not be resumed from: damaged, or weights only
-      start();
+      advised([] { return "while making the first weights"; }, [&] { start(); });
       share_start();
       assembly_.averages.start(assembly_.task->model());
       state.evaluation_due = assembly_.eval.at_start;
@@ -257,7 +262,7 @@ TrainOutcome Session::run_locked() {
                            signals.set_stop_cost_s(stop_cost_s);
                          }},
                     state);
-    bool is_stopped = trainer.run() == Trainer::End::kStopped;
+    bool is_stopped = advised([&] { return trainer.doing(); }, [&] { return trainer.run(); }) == Trainer::End::kStopped;
     progress.finish();
     if (folder) folder->update({{"step", trainer.state().step}, {"best", best.to_json()}});
     TrainOutcome outcome{.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};

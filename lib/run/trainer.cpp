@@ -44,6 +44,7 @@ Trainer::End Trainer::run() {
   if ((state_.step == 0 || state_.evaluation_due) && !goes_on_after_step()) return End::kStopped;
   while (!training_is_over()) {
     const Stopwatch watch;
+    doing_ = "in step";
     const bool went_on = take_step();
     state_.elapsed_s += watch.seconds();
     parts_.progress.advance(state_.step);
@@ -229,6 +230,7 @@ void Trainer::report_layers() {
 /// Nothing is recorded before all splits are done: what a stop cuts short is made again when the run is resumed.
 void Trainer::evaluate() {
   const auto& assembly = parts_.assembly;
+  doing_ = "in an evaluation";
   const auto signatures = assembly.task->signatures();
   const auto between = [&] {
     if (parts_.stop_requested()) throw StopAsked();
@@ -285,6 +287,7 @@ std::optional<CheckpointContents> Trainer::captured() const {
 
 void Trainer::save(Save kind) {
   if (saved_step_ == state_.step) return;
+  doing_ = "while saving";
   finish_saving();  // the former copy is given free before the next is made
   const Stopwatch watch;
   const auto& assembly = parts_.assembly;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/fault.hpp"
 #include "optim/backward_updates.hpp"
 #include "optim/clip.hpp"
 #include "run/layer_statistics.hpp"
@@ -120,10 +121,12 @@ StepResult gradient_step(Assembly& assembly, int64_t step, int64_t data_step, bo
   optimizer.zero_grad();
   if (assembly.method->updates_within_backward()) return step_within_backward(assembly, step, data_step);
   StepResult result;
+  fault_point("train.step.rank" + std::to_string(assembly.group->rank()));
   accumulate_gradients(assembly, data_step, result);
 
   assembly.method->before_step(step, optimizer);
   assembly.exchange->sum_late(optimizer);
+  if (fault_point("train.gradient")) optimizer.parameters().front().tensor.mutable_grad().fill_(NAN);
   if (assembly.optim.l2_penalty > 0) optim::add_l2_penalty_(optimizer.parameters(), assembly.optim.l2_penalty);
   if (measure_layers) result.gradient_norms = gradient_norms(optimizer);
   const auto gradient = optim::clip_gradients_(optimizer.parameters(), assembly.optim.grad_clip, optimizer.sharers());

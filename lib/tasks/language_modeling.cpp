@@ -130,11 +130,12 @@ LanguageModeling::Kept LanguageModeling::by_blocks() const {
   const Kept base = of(1, kFewWords), block = of(2, kFewWords), words = of(1, 2 * kFewWords);
   const auto more_blocks = static_cast<double>(config_.num_layers - 1);
   const auto more_words = static_cast<double>(config_.vocab_size - kFewWords) / kFewWords;
-  const auto at_full_size = [&](double Kept::* part) {
+  const auto at_full_size = [&](double Kept::*part) {
     return base.*part + more_blocks * (block.*part - base.*part) + more_words * (words.*part - base.*part);
   };
   const double inside = 2 * block.inside_block - base.inside_block;  // without its share of what surrounds the blocks
-  return {.per_sequence = at_full_size(&Kept::per_sequence), .inside_block = inside, .fixed = at_full_size(&Kept::fixed)};
+  return {
+      .per_sequence = at_full_size(&Kept::per_sequence), .inside_block = inside, .fixed = at_full_size(&Kept::fixed)};
 }
 
 /// Of one forward pass and the logits that live beside it.
@@ -151,7 +152,8 @@ double LanguageModeling::step_bytes(double gradients) const { return step_bytes(
 /// Attention looks back at half of the positions on average, and backward is twice the work of forward.
 double LanguageModeling::flops_beside_maps() const {
   const double attention = 6.0 * static_cast<double>(config_.num_layers * recipe_.data.seq_len * config_.hidden_size);
-  const double output = config_.tie_embeddings ? 6.0 * static_cast<double>(config_.vocab_size * config_.embedding_size) : 0;
+  const double output =
+      config_.tie_embeddings ? 6.0 * static_cast<double>(config_.vocab_size * config_.embedding_size) : 0;
   return static_cast<double>(recipe_.step.global_batch_tokens) * (attention + output);
 }
 

@@ -10,8 +10,10 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "core/error.hpp"
@@ -36,6 +38,25 @@ bool looks_like_header(const char* bytes, size_t size) {
   return size >= kLlmCHeaderBytes && std::all_of(bytes + 12, bytes + kLlmCHeaderBytes, [](char c) { return c == 0; });
 }
 
+/// What the system sends when a page of a mapped file is not there any more: somebody has made the file shorter, or its disk
+/// fails. Nothing of the run is lost by ending here: saves are written beside the old ones.
+void end_for_lost_page(int) {
+  constexpr std::string_view kMessage =
+      "error: a token file that is being read became shorter, or its disk failed\n"
+      "   hint: restore the data and start again: the run goes on from its last checkpoint\n";
+  if (::write(STDERR_FILENO, kMessage.data(), kMessage.size()) < 0) ::_exit(static_cast<int>(ExitCode::kInternal));
+  ::_exit(static_cast<int>(ExitCode::kData));
+}
+
+void watch_for_lost_pages() {
+  static const bool once = [] {
+    struct sigaction action {};
+    action.sa_handler = end_for_lost_page;
+    return ::sigaction(SIGBUS, &action, nullptr) == 0;
+  }();
+  static_cast<void>(once);
+}
+
 }  // namespace
 
 TokenType token_type_for(int64_t vocabulary_size) {
@@ -56,6 +77,7 @@ MappedFile::MappedFile(const fs::path& path) {
   if (size_ == 0) return;  // nothing to map
   void* const memory = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0);
   if (memory == MAP_FAILED) fail();
+  watch_for_lost_pages();
   memory_ = std::shared_ptr<void>(memory, [size = size_](void* mapped) { ::munmap(mapped, size); });
 }
 

@@ -18,6 +18,7 @@ using testing::Outcome;
 using testing::Program;
 using testing::source;
 using testing::TemporaryFolder;
+using testing::wait_for;
 
 /// A folder with the data of the smoke recipes, and the program in it.
 struct Site {
@@ -60,11 +61,6 @@ std::vector<pid_t> children_of(pid_t parent) {
   std::ifstream list("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
   for (pid_t pid = 0; list >> pid;) children.push_back(pid);
   return children;
-}
-
-void wait_for(const std::filesystem::path& file) {
-  for (int i = 0; i < 300 && !std::filesystem::exists(file); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
 }  // namespace

@@ -25,7 +25,10 @@ struct Training {
     add("viewed", torch::linspace(0, 1, 6, torch::kFloat64).view({2, 3}), true);
     optimizer.set_view("viewed", {.shape = {1, 3},
                                   .project = [](const Tensor& gradient) { return gradient.sum(0, true); },
-                                  .lift = [](const Tensor& direction) { return direction.expand({2, 3}); }});
+                                  .lift =
+                                      [](const Tensor& direction) {
+                                        return direction.expand({2, 3});
+                                      }});
     if (sharers) optimizer.shard(std::move(sharers));
   }
 
@@ -36,8 +39,8 @@ struct Training {
   double step(int64_t step) {
     for (const auto& parameter : optimizer.parameters()) {
       const Tensor gradient = (torch::arange(parameter.tensor.numel(), torch::kFloat64) + 1.0 + step).sin();
-      parameter.tensor.mutable_grad() = parameter.name == "matrix" ? gradient.view({7, 5}).t()
-                                                                   : gradient.view(parameter.tensor.sizes());
+      parameter.tensor.mutable_grad() =
+          parameter.name == "matrix" ? gradient.view({7, 5}).t() : gradient.view(parameter.tensor.sizes());
     }
     const double norm = clip_gradients_(optimizer.parameters(), 1, optimizer.sharers()).norm;
     optimizer.step({.base = 0.1});
@@ -53,7 +56,9 @@ struct Training {
 };
 
 /// A group that is used, but not owned.
-std::shared_ptr<const dist::Group> lent(const dist::Group& group) { return {&group, [](const dist::Group*) {}}; }
+std::shared_ptr<const dist::Group> lent(const dist::Group& group) {
+  return {&group, [](const dist::Group*) {}};
+}
 
 void check_close(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
   REQUIRE(a.size() == b.size());
@@ -103,8 +108,7 @@ TEST_CASE("states go from one number of processes to another", "[optim]") {
   const auto go_on = [&, &states = states, &tensors = tensors](std::shared_ptr<const dist::Group> sharers) {
     Training training(std::move(sharers));
     const torch::NoGradGuard no_grad;
-    for (size_t i = 0; i < tensors.size(); ++i)
-      training.optimizer.parameters()[i].tensor.detach().copy_(tensors[i]);
+    for (size_t i = 0; i < tensors.size(); ++i) training.optimizer.parameters()[i].tensor.detach().copy_(tensors[i]);
     training.optimizer.load_state_dict(states);
     training.step(kSteps);
     return std::pair(training.optimizer.state_dict(), training.tensors());

@@ -66,9 +66,9 @@ TEST_CASE("the plan of OPT-1.3B has the published numbers and adds up", "[run]")
 
 TEST_CASE("sharded moments are divided among the processes, and the largest micro-batch grows", "[run]") {
   const auto of = [](const std::string& sharded) {
-    return plan_for(loaded("lm/opt_1.3b", {"method.name=full", "train.micro_batch=auto",
-                                           "distributed.shard_optimizer=" + sharded}),
-                    {.processes = 4, .device_memory = 24 * kGiB});
+    return plan_for(
+        loaded("lm/opt_1.3b", {"method.name=full", "train.micro_batch=auto", "distributed.shard_optimizer=" + sharded}),
+        {.processes = 4, .device_memory = 24 * kGiB});
   };
   const auto whole = of("false"), sharded = of("true");
   CHECK(sharded.memory.optimizer_states == Approx(whole.memory.optimizer_states / 4).epsilon(1e-6));

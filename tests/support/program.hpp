@@ -1,15 +1,18 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -45,6 +48,7 @@ class Program {
       ::unsetenv(name);
     ::setenv("OMP_NUM_THREADS", "1", 1);
     for (const auto& [name, value] : more) ::setenv(name.c_str(), value.c_str(), 1);
+    if (const rlimit limit{memory, memory}; memory > 0) ::setrlimit(RLIMIT_AS, &limit);
     std::vector<char*> words = {const_cast<char*>(SST_TRAIN_BINARY)};
     for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
@@ -70,10 +74,17 @@ class Program {
   const std::filesystem::path& folder() const { return folder_; }
 
   std::filesystem::path input = "/dev/null";  ///< what standard input reads
+  rlim_t memory = 0;                          ///< addresses that it may have, in bytes; 0: as many as it wants
 
  private:
   std::filesystem::path folder_;
 };
+
+/// Until another process has made it, and not for ever.
+inline void wait_for(const std::filesystem::path& file) {
+  for (int i = 0; i < 300 && !std::filesystem::exists(file); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+}
 
 inline std::string source(const std::string& relative) { return std::string(SST_SOURCE_DIR) + "/" + relative; }
 

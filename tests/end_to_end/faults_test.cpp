@@ -1,0 +1,240 @@
+#include <sys/mount.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+#include "tests/support/smoke_texts.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+// What machines do to a run, and what the user sees then: docs/reliability.md.
+namespace sst {
+namespace {
+
+using testing::Outcome;
+using testing::Program;
+using testing::source;
+using testing::TemporaryFolder;
+using testing::wait_for;
+
+/// A folder with the texts of the smoke recipes, and the program in it.
+struct TextSite {
+  TextSite() { testing::write_smoke_texts(folder.path()); }
+
+  static std::vector<std::string> command(const std::string& out, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {source("recipes/smoke/lm_full.yaml"), "--out", out, "schedule.decay_steps=40"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  Outcome train(const std::string& out, const std::vector<std::string>& more = {},
+                const Program::Environment& environment = {}) const {
+    return program.run(command(out, more), environment);
+  }
+  bool are_equal(const std::string& a, const std::string& b) const {
+    return program.run({"inspect", a, "--diff", b}).code == 0;
+  }
+
+  TemporaryFolder folder;
+  Program program{folder.path()};
+};
+
+/// A file system of its own, in memory, for a run that fills it.
+class SmallDisk {
+ public:
+  SmallDisk(const std::filesystem::path& folder, const std::string& size) : folder_(folder) {
+    std::filesystem::create_directories(folder);
+    is_there_ = ::mount("tmpfs", folder.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    if (is_there_) ::umount2(folder_.c_str(), MNT_DETACH);
+  }
+  /// Mounting takes root; says so where that is not to be had.
+  bool is_there() const {
+    if (!is_there_) WARN("file systems cannot be mounted here (that takes root): skipped");
+    return is_there_;
+  }
+  bool remount(const std::string& options, unsigned long flags = 0) const {
+    return ::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | flags, options.c_str()) == 0;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  bool is_there_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a disk that is full ends the run with 5, and it goes on when there is room again", "[end_to_end]") {
+  const TextSite site;
+  const SmallDisk disk(site.folder.path() / "disk", "600k");
+  if (!disk.is_there()) return;
+  REQUIRE(site.train("whole", {"checkpoint.keep_last=40"}).code == 0);
+  const std::vector<std::string> often = {"checkpoint.keep_last=40", "checkpoint.every=2"};
+  const Outcome full = site.train("disk/run", often);
+  INFO(full.err);
+  CHECK(full.code == 5);
+  CHECK_THAT(full.err, ContainsSubstring("No space left on device"));
+  REQUIRE(disk.remount("size=60m"));
+  REQUIRE(site.train("disk/run", often).code == 0);
+  CHECK(site.are_equal("whole", "disk/run"));
+}
+
+TEST_CASE("a disk that may not be written ends the run with 5", "[end_to_end]") {
+  const TextSite site;
+  const SmallDisk disk(site.folder.path() / "disk", "60m");
+  if (!disk.is_there()) return;
+  REQUIRE(disk.remount("", MS_RDONLY));
+  const Outcome refused = site.train("disk/run");
+  INFO(refused.err);
+  CHECK(refused.code == 5);
+  CHECK_THAT(refused.err, ContainsSubstring("Read-only file system"));
+}
+
+TEST_CASE("a file system that turns read-only in a save loses nothing", "[end_to_end]") {
+  const TextSite site;
+  REQUIRE(site.train("whole").code == 0);
+  const Outcome turned = site.train("cut", {}, {{"SST_FAULT", "checkpoint.after_file:9:read_only"}});
+  INFO(turned.err);
+  CHECK(turned.code == 5);
+  CHECK_THAT(turned.err, ContainsSubstring("Read-only file system"));
+  REQUIRE(site.train("cut").code == 0);
+  CHECK(site.are_equal("whole", "cut"));
+}
+
+TEST_CASE("a second process in the directory of a run is refused with its owner's name", "[end_to_end]") {
+  const TextSite site;
+  const pid_t first = site.program.start(TextSite::command("run", {"train.max_steps=1M", "eval.every=off"}));
+  wait_for(site.folder.path() / "run/metrics.jsonl");
+  const Program second(site.folder.path());
+  const Outcome refused = second.run(TextSite::command("run", {"train.max_steps=1M", "eval.every=off"}));
+  INFO(refused.err);
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring(std::to_string(first)));
+  ::kill(first, SIGKILL);
+  site.program.wait(first);
+  // What the dead one leaves is no hindrance.
+  CHECK(site.train("run", {"train.max_steps=40"}).code == 0);
+}
+
+TEST_CASE("a damaged newest checkpoint is passed over for the one before it", "[end_to_end]") {
+  const TextSite site;
+  REQUIRE(site.train("whole").code == 0);
+  REQUIRE(site.train("cut", {"train.max_steps=30"}).code == 0);
+  const auto newest = site.folder.path() / "cut/checkpoints/step-00000030/model.safetensors";
+  if (GENERATE(true, false)) {
+    std::filesystem::resize_file(newest, std::filesystem::file_size(newest) / 2);
+  } else {
+    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-3, std::ios::end);
+    file.put('\x5a');
+  }
+  const Outcome again = site.train("cut");
+  INFO(again.err);
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.err, ContainsSubstring("resuming step 20"));
+  CHECK(site.are_equal("whole", "cut"));
+}
+
+TEST_CASE("data that changed since the checkpoint are refused", "[end_to_end]") {
+  const TextSite site;
+  REQUIRE(site.train("run", {"train.max_steps=20"}).code == 0);
+  testing::write_smoke_texts(site.folder.path(), "do do do lo ");
+  const Outcome refused = site.train("run");
+  INFO(refused.err);
+  CHECK(refused.code == 4);
+  CHECK_THAT(refused.err, ContainsSubstring("data have changed"));
+}
+
+TEST_CASE("token files that are cut short under a run end it with 3", "[end_to_end]") {
+  const TextSite site;
+  const auto shards = site.folder.path() / "data/tokens";
+  std::filesystem::create_directories(shards);
+  for (const char* name : {"train.bin", "valid.bin"}) {
+    std::ofstream file(shards / name, std::ios::binary);
+    for (int64_t i = 0; i < (1 << 20); ++i) {
+      const auto token = static_cast<uint16_t>(i * 7919 % 251);
+      file.write(reinterpret_cast<const char*>(&token), sizeof token);
+    }
+  }
+  const pid_t pid = site.program.start(
+      TextSite::command("run", {"data.format=tokens", "data.train=tokens/train.bin", "data.valid=tokens/valid.bin",
+                                "tokenizer.type=bytes", "train.max_steps=1M", "eval.every=off", "eval.at_end=false"}));
+  wait_for(site.folder.path() / "run/metrics.jsonl");
+  std::filesystem::resize_file(shards / "train.bin", 4096);
+  const Outcome lost = site.program.wait(pid);
+  INFO(lost.err);
+  CHECK(lost.code == 3);
+  CHECK_THAT(lost.err, ContainsSubstring("became shorter"));
+}
+
+TEST_CASE("a gradient that is not finite is left out, and ends the run with 6 where none may be", "[end_to_end]") {
+  const TextSite site;
+  const Outcome skipped =
+      site.train("skipped", {"train.nonfinite_patience=1"}, {{"SST_FAULT", "train.gradient:5:nan"}});
+  INFO(skipped.err);
+  CHECK(skipped.code == 0);
+  CHECK_THAT(skipped.err, ContainsSubstring("step 5"));
+  const Outcome ended = site.train("ended", {"train.nonfinite_patience=0"}, {{"SST_FAULT", "train.gradient:5:nan"}});
+  INFO(ended.err);
+  CHECK(ended.code == 6);
+  CHECK_THAT(ended.err, ContainsSubstring("is not finite at step 5"));
+}
+
+TEST_CASE("without memory a run ends with 5, and says what it needs and what saves most", "[end_to_end]") {
+  TextSite site;
+  const Outcome in_step = site.train("step", {}, {{"SST_FAULT", "train.step.rank0:3:no_memory"}});
+  INFO(in_step.err);
+  CHECK(in_step.code == 5);
+  CHECK_THAT(in_step.err, ContainsSubstring("out of memory in step 3"));
+  CHECK_THAT(in_step.err, ContainsSubstring("the run takes about"));
+  REQUIRE(site.train("step").code == 0);
+
+  site.program.memory = rlim_t{3} << 30;
+  const Outcome building = site.train("building", {"model.hidden_size=2048", "model.num_layers=24"});
+  INFO(building.err);
+  CHECK(building.code == 5);
+  CHECK_THAT(building.err, ContainsSubstring("out of memory while building the model"));
+  CHECK_THAT(building.err, ContainsSubstring("model.hidden_size=1024 (saves "));
+}
+
+TEST_CASE("a clock that jumps changes nothing", "[end_to_end]") {
+  const char* library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+  if (!std::filesystem::exists(library)) {
+    WARN("libfaketime is not installed: skipped");
+    return;
+  }
+  const TextSite site;
+  REQUIRE(site.train("whole").code == 0);
+  // Forty years back for the second part, then ten years ahead.
+  for (const auto& [steps, clock] : {std::pair{"12", "+0d"}, {"26", "-14600d"}, {"40", "+3650d"}}) {
+    const Outcome part =
+        site.train("cut", {"train.max_steps=" + std::string(steps)},
+                   {{"LD_PRELOAD", library}, {"FAKETIME", clock}, {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}});
+    INFO(part.err);
+    REQUIRE(part.code == 0);
+  }
+  CHECK(site.are_equal("whole", "cut"));
+}
+
+TEST_CASE("a process that hangs ends the others with 7 within the time-out", "[end_to_end][slow]") {
+  const TextSite site;
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome late =
+      site.train("late", {"--nproc", "2", "distributed.timeout=5s"}, {{"SST_FAULT", "train.step.rank1:3:slow"}});
+  INFO(late.err);
+  CHECK(late.code == 7);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(40));
+  CHECK_THAT(late.err, ContainsSubstring("lost, or is late"));
+  const Outcome lost = site.train("lost", {"--nproc", "2"}, {{"SST_FAULT", "train.step.rank1:7:kill"}});
+  CHECK(lost.code == 7);
+  REQUIRE(site.train("lost", {"--nproc", "2"}).code == 0);
+  REQUIRE(site.train("whole", {"--nproc", "2"}).code == 0);
+  CHECK(site.are_equal("whole", "lost"));
+}
+
+}  // namespace sst

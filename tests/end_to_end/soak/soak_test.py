@@ -1,0 +1,142 @@
+"""Kills runs with SIGKILL at random, again and again, and looks at what is left: after every kill the newest checkpoint must
+load, in the end the weights must be those of a run that nobody disturbed, and no file may be over.
+
+    python3 tests/end_to_end/soak/soak_test.py                                     12 kills, as the tests do
+    SST_SOAK_KILLS=200 SST_SOAK_SECONDS=45 python3 tests/end_to_end/soak/soak_test.py      half an hour
+
+Kills are spread over six runs: a language model, a translation model and a graph network, each with full rank and with SST.
+SST_SOAK_SECONDS is about how long each of them takes undisturbed. The last lines are a table in Markdown. SST_TRAIN names the
+program; the default is the one of `make dev`.
+"""
+import dataclasses
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAM = os.environ.get("SST_TRAIN", str(ROOT / "build/dev/apps/sst_train/sst-train"))
+KILLS = int(os.environ.get("SST_SOAK_KILLS", "12"))
+SECONDS = float(os.environ.get("SST_SOAK_SECONDS", "6"))
+SEED = int(os.environ.get("SST_SOAK_SEED", "1"))
+
+# Recipe, the key that says how long it trains, how much of that is a second of work, and how often it saves.
+RUNS = [
+    ("lm_full", "train.max_steps", "schedule.decay_steps", 180, 25),
+    ("lm_sst", "train.max_steps", "schedule.decay_steps", 110, 20),
+    ("mt_full", "train.max_steps", None, 60, 10),
+    ("mt_sst", "train.max_steps", None, 45, 10),
+    ("graph_nc_full", "train.max_epochs", None, 260, 30),
+    ("graph_nc_sst", "train.max_epochs", None, 150, 25),
+]
+
+
+def write_texts(folder):
+    """What recipes/smoke/lm_*.yaml and mt_*.yaml train on."""
+    smoke = folder / "data/smoke"
+    smoke.mkdir(parents=True)
+    generator = random.Random(3)
+    for name, count in (("train", 800), ("valid", 120)):
+        words = (generator.choice(["ba ", "lo ", "ni ", "do ", "mu ", "\n"]) for _ in range(count))
+        (smoke / f"{name}.txt").write_text("".join(words))
+    for name, count in (("train", 120), ("valid", 12), ("test", 12)):
+        lines = [[generator.choice("abcdefghijkl") for _ in range(generator.randint(2, 7))] for _ in range(count)]
+        (smoke / f"{name}.src").write_text("".join(" ".join(line) + "\n" for line in lines))
+        (smoke / f"{name}.tgt").write_text("".join(" ".join(word * 2 for word in reversed(line)) + "\n" for line in lines))
+
+
+@dataclasses.dataclass
+class Outcome:
+    recipe: str
+    undisturbed_s: float = 0
+    kills: int = 0
+    before_first_save: int = 0
+    attempts_s: float = 0
+
+
+class Soak(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sst-soak-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        write_texts(self.folder)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
+        self.environment["OMP_NUM_THREADS"] = "1"
+
+    def start(self, *words):
+        return subprocess.Popen([PROGRAM, *map(str, words)], cwd=self.folder, env=self.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run_command(self, *words, code=0):
+        process = self.start(*words)
+        output = process.communicate()[0]
+        self.assertEqual(process.returncode, code, output[-2000:])
+        return output
+
+    def files(self, run):
+        """Everything in the run directory but the numbers of attempts and the events of TensorBoard, one for each."""
+        folder = self.folder / run
+        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.relative_to(folder).parts[0] != "tb"}
+
+    def check_loadable(self, outcome):
+        checkpoints = self.folder / "cut/checkpoints"
+        if not any(checkpoints.glob("step-*")):
+            outcome.before_first_save += 1
+            return
+        self.run_command("inspect", "cut/checkpoints/last" if (checkpoints / "last").exists() else "cut")
+
+    def soak(self, recipe, length, horizon, per_second, every, kills, generator):
+        shutil.rmtree(self.folder / "whole", ignore_errors=True)
+        shutil.rmtree(self.folder / "cut", ignore_errors=True)
+        steps = int(per_second * SECONDS)
+        words = [ROOT / f"recipes/smoke/{recipe}.yaml", f"{length}={steps}",
+                 f"checkpoint.every={every}" + ("epoch" if "epochs" in length else ""), "eval.every=off"]
+        if horizon:
+            words.append(f"{horizon}={steps}")
+        outcome = Outcome(recipe)
+        start = time.monotonic()
+        self.run_command(*words, "--out", "whole")
+        outcome.undisturbed_s = time.monotonic() - start
+        start = time.monotonic()
+        longest = min(5.0, max(1.5, outcome.undisturbed_s / 2))
+        while outcome.kills < kills:
+            process = self.start(*words, "--out", "cut")
+            try:
+                process.wait(timeout=generator.uniform(min(1.0, longest / 2), longest))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                outcome.kills += 1
+                self.check_loadable(outcome)
+                continue
+            self.assertEqual(process.returncode, 0, process.communicate()[0][-2000:])
+            break  # it was faster than the kills
+        self.run_command(*words, "--out", "cut")
+        outcome.attempts_s = time.monotonic() - start
+        self.assertIn("equal bit for bit", self.run_command("inspect", "whole", "--diff", "cut"))
+        self.assertEqual(self.files("whole"), self.files("cut"))
+        return outcome
+
+    def test_kills(self):
+        generator = random.Random(SEED)
+        outcomes = []
+        for index, (recipe, length, horizon, per_second, every) in enumerate(RUNS):
+            share = KILLS * (index + 1) // len(RUNS) - KILLS * index // len(RUNS)
+            with self.subTest(recipe=recipe):
+                outcomes.append(self.soak(recipe, length, horizon, per_second, every, share, generator))
+                print(f"{recipe}: {outcomes[-1].kills} kills", file=sys.stderr, flush=True)
+        print("\n| run | undisturbed | kills | of them before the first save | with the kills | weights |\n"
+              "|---|---:|---:|---:|---:|---|")
+        for one in outcomes:
+            print(f"| `{one.recipe}` | {one.undisturbed_s:.0f} s | {one.kills} | {one.before_first_save} | "
+                  f"{one.attempts_s:.0f} s | equal |")
+        self.assertGreater(sum(one.kills for one in outcomes), KILLS // 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
