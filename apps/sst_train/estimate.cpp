@@ -186,7 +186,7 @@ Action add_estimate(CLI::App& command) {
   command.allow_extras();
   examples(command,
            "  sst-train estimate recipes/graphs/cora_nc.yaml method.rank=1 --measure\n"
-           "  sst-train estimate recipes/lm/opt_1.3b.yaml --nproc 4 --device-memory 80GiB --link 50GB/s --flops 312T");
+           "  sst-train estimate recipes/lm/opt_1.3b.yaml --nproc 4 --device-memory 80GiB --flops 140T");
   return [options, &command](const CommonFlags& common) {
     if (options->plan.is_asked_for()) return plan(options->recipe, command.remaining(), options->plan, common);
     const auto recipe = load_recipe(options->recipe, command.remaining(), common);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <deque>
 #include <fstream>
 #include <map>
@@ -39,6 +40,14 @@ ExitCode worse(ExitCode a, ExitCode b) {
 
 ExitCode exit_code_of(int status) {
   return WIFEXITED(status) ? static_cast<ExitCode>(WEXITSTATUS(status)) : ExitCode::kDistributed;
+}
+
+/// How a run ended that did not end well.
+std::string end_of(int status) {
+  if (!WIFSIGNALED(status)) return fmt::format("exit code {}", WEXITSTATUS(status));
+  const int signal = WTERMSIG(status);
+  return fmt::format("killed by {}{}; the same sweep goes on with it", ::sigabbrev_np(signal),
+                     signal == SIGKILL ? ", as the system does when memory is spent" : "");
 }
 
 std::vector<std::string> command_of(const SweepJob& job, const SweepRunOptions& options) {
@@ -138,7 +147,7 @@ class Runner {
     log::info("[{}/{}] {}  {}  {}", done_, jobs_.size(), jobs_[index].label, result_text(jobs_[index]),
               human_duration(seconds));
     if (code != ExitCode::kDone && code != ExitCode::kStopped && code != ExitCode::kInterrupted)
-      log::warning("exit code {}; the last lines of {}:\n{}", static_cast<int>(code), log_of(options_, index).string(),
+      log::warning("{}; the last lines of {}:\n{}", end_of(status), log_of(options_, index).string(),
                    last_lines(log_of(options_, index), 6));
   }
 

@@ -154,10 +154,12 @@ TEST_CASE("processes that share the optimizer's moments train the same model", "
   // Cut and resumed: the same bits; and its checkpoints are for any number of processes.
   for (const char* steps : {"3", "11", "20"}) REQUIRE(site.train(recipe, "cut", with(steps, "2", "true")).code == 0);
   CHECK(site.are_equal("shards", "cut"));
-  REQUIRE(site.train(recipe, "other", with("7", "4", "true")).code == 0);
-  REQUIRE(site.train(recipe, "other", with("20", "1", "true")).code == 0);
+  // What four have saved one goes on with; a step later, since decompositions make more of rounding.
+  REQUIRE(site.train(recipe, "four", with("9", "4", "true")).code == 0);
+  REQUIRE(site.train(recipe, "other", with("8", "4", "true")).code == 0);
+  REQUIRE(site.train(recipe, "other", with("9", "1", "true")).code == 0);
   CHECK(site.losses("other", {"train/loss"}).back() ==
-        Approx(site.losses("whole", {"train/loss"}).back()).epsilon(1e-3));
+        Approx(site.losses("four", {"train/loss"}).back()).epsilon(1e-4));
 }
 
 TEST_CASE("a signal stops all processes at one step, and they go on from there", "[end_to_end][slow]") {
