@@ -67,13 +67,10 @@ double rate(const std::string& text, const std::string& option, const std::strin
 }
 
 nlohmann::ordered_json memory_json(const run::MemoryEstimate& memory) {
-  return {{"parameters", memory.parameters},
-          {"gradients", memory.gradients},
-          {"optimizer_states", memory.optimizer_states},
-          {"activations", memory.activations},
-          {"averages", memory.averages},
-          {"snapshots", memory.snapshots},
-          {"total", memory.total()}};
+  nlohmann::ordered_json json;
+  for (const auto& kind : memory.kinds()) json[kind.key] = kind.bytes;
+  json["total"] = memory.total();
+  return json;
 }
 
 /// A line of the table of plans, or what stands in its way.
@@ -148,10 +145,13 @@ ExitCode plan(const std::string& path, const std::vector<std::string>& overrides
     }
     rows.push_back(std::move(row));
   }
-  if (!common.json) print_plans(rows, machine);
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const PlanRow& row : rows) json.push_back(plan_json(row));
-  if (common.json) fmt::print("{}\n", json.dump(2));
+  if (common.json) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::array();
+    for (const PlanRow& row : rows) json.push_back(plan_json(row));
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    print_plans(rows, machine);
+  }
   return ExitCode::kDone;
 }
 
@@ -213,13 +213,8 @@ Action add_estimate(CLI::App& command) {
                with_thousands(counts.trainable),
                100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total));
     fmt::print("memory            {}\n", human_bytes(memory.total()));
-    for (const auto& [name, bytes] : {std::pair{"weights", memory.parameters},
-                                      {"gradients", memory.gradients},
-                                      {"optimizer", memory.optimizer_states},
-                                      {"activations", memory.activations},
-                                      {"averages", memory.averages},
-                                      {"copies to save", memory.snapshots}})
-      if (bytes > 0) fmt::print("  {:<16}{}\n", name, human_bytes(bytes));
+    for (const auto& kind : memory.kinds())
+      if (kind.bytes > 0) fmt::print("  {:<16}{}\n", kind.word, human_bytes(kind.bytes));
     fmt::print("disk              {} a checkpoint, {} for all that are kept\n", human_bytes(checkpoint_bytes),
                human_bytes(checkpoint_bytes * kept));
     if (options->measure)

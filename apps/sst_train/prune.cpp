@@ -14,6 +14,7 @@
 #include "run/report.hpp"
 #include "run/snapshot.hpp"
 #include "run/table_grid.hpp"
+#include "run/table_spec.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"
 

@@ -13,6 +13,7 @@
 #include "run/run_folder.hpp"
 #include "run/sweep_table.hpp"
 #include "run/table_grid.hpp"
+#include "run/table_spec.hpp"
 #include "run/terminal.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"

@@ -14,6 +14,13 @@ constexpr size_t kExchangeBytes = size_t{25} << 20;  ///< about what one exchang
 
 int64_t shard_length(int64_t count, int64_t processes) { return (count + processes - 1) / processes; }
 
+/// Rows with room for one process's shards of all tensors.
+Tensor empty_rows(const std::vector<Tensor>& tensors, int64_t processes, int64_t rows) {
+  int64_t length = 0;
+  for (const Tensor& tensor : tensors) length += shard_length(tensor.numel(), processes);
+  return torch::empty({rows, length}, tensors.front().options().requires_grad(false));
+}
+
 auto backend_of(const Group& group, const Tensor& tensor) {
   return group.engine().group->getBackend(tensor.device().type());
 }
@@ -43,9 +50,7 @@ Shard shard_of(int64_t count, int64_t rank, int64_t processes) {
 
 Tensor pack_shards(const std::vector<Tensor>& tensors, int64_t processes) {
   const torch::NoGradGuard no_grad;
-  int64_t total = 0;
-  for (const Tensor& tensor : tensors) total += shard_length(tensor.numel(), processes);
-  Tensor packed = torch::zeros({processes, total}, tensors.front().options().requires_grad(false));
+  Tensor packed = empty_rows(tensors, processes, processes).zero_();
   int64_t at = 0;
   for (const Tensor& tensor : tensors) {
     const int64_t count = tensor.numel(), length = shard_length(count, processes);
@@ -92,8 +97,15 @@ void sum_shards_(const Group& group, const std::vector<Tensor>& tensors) {
 
 void gather_shards_(const Group& group, const std::vector<Tensor>& tensors) {
   if (group.is_alone()) return;
+  const torch::NoGradGuard no_grad;
   for (const auto& some : exchanges_of(tensors)) {
-    Tensor all = pack_shards(some, group.size()), mine = all.narrow(0, group.rank(), 1).clone();
+    Tensor all = empty_rows(some, group.size(), group.size()), mine = empty_rows(some, group.size(), 1);
+    int64_t at = 0;
+    for (const Tensor& tensor : some) {  // what stays between shorter shards is never read
+      const Tensor shard = shard_of(tensor.numel(), group.rank(), group.size()).of(tensor);
+      mine[0].narrow(0, at, shard.numel()).copy_(shard);
+      at += shard_length(tensor.numel(), group.size());
+    }
     exchange([&] { backend_of(group, mine)->_allgather_base(all, mine)->wait(); });
     for (int64_t rank = 0; rank < group.size(); ++rank)
       if (rank != group.rank()) unpack_shards_(all.select(0, rank), some, rank, group.size());

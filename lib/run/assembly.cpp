@@ -163,9 +163,8 @@ MemoryEstimate standing_memory(const Assembly& assembly) {
       .gradients = static_cast<double>(gradients) * bytes_each + assembly.method->extra_gradient_bytes(),
       .optimizer_states = states,
       .averages = static_cast<double>(assembly.train.ema_decays().size()) * dense * std::max(4.0, bytes_each)};
-  // The best one is held between saves; beside it what is being written, while the activations of a step are there too.
-  const int copies = (assembly.checkpoint.keep_best > 0 ? 1 : 0) + (assembly.checkpoint.async ? 1 : 0);
-  if (assembly.device.is_cpu()) estimate.snapshots = copies * estimate.checkpoint();
+  if (assembly.device.is_cpu())
+    estimate.snapshots = static_cast<double>(assembly.checkpoint.copies_in_memory()) * estimate.checkpoint();
   return estimate;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "dist/group.hpp"
 #include "methods/method.hpp"
@@ -79,6 +80,20 @@ struct MemoryEstimate {
   double parameters = 0, gradients = 0, optimizer_states = 0, activations = 0, averages = 0;
   double snapshots = 0;  ///< copies in memory: the checkpoint being written, and the best one not yet written
   double checkpoint() const { return parameters + optimizer_states + averages; }
+  /// One kind: as JSON calls it, and as people do.
+  struct Kind {
+    const char* key;
+    const char* word;
+    double bytes;
+  };
+  std::vector<Kind> kinds() const {
+    return {{"parameters", "weights", parameters},
+            {"gradients", "gradients", gradients},
+            {"optimizer_states", "optimizer", optimizer_states},
+            {"activations", "activations", activations},
+            {"averages", "averages", averages},
+            {"snapshots", "copies to save", snapshots}};
+  }
   double total() const { return parameters + gradients + optimizer_states + activations + averages + snapshots; }
 };
 

@@ -139,6 +139,9 @@ struct CheckpointOptions {
   bool async = true;
   bool weights_only_at_end = false;
 
+  /// What lies in main memory beside the model: the best one between saves, and the one that is being written.
+  int64_t copies_in_memory() const { return (keep_best > 0 ? 1 : 0) + (async ? 1 : 0); }
+
   template <class Field>
   void describe(Field& field) {
     using namespace recipe;

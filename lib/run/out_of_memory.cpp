@@ -50,14 +50,6 @@ std::optional<std::string> halved(const recipe::Recipe& recipe, const std::strin
   return now > 1 ? std::optional(fmt::format("{}={}", key, now / 2)) : std::nullopt;
 }
 
-/// What is held between saves and while one is written, where that is in the memory that the model needs.
-double copies_to_save(const recipe::Recipe& recipe, const MemoryEstimate& memory, torch::Device device) {
-  if (!device.is_cpu()) return 0;
-  const int copies =
-      (recipe.value<bool>("checkpoint.async") ? 1 : 0) + (recipe.value<int64_t>("checkpoint.keep_best") > 0 ? 1 : 0);
-  return copies * memory.checkpoint();
-}
-
 std::vector<Remedy> remedies(const recipe::Recipe& recipe, const ScalePlan& now, torch::Device device,
                              int64_t processes) {
   std::vector<std::string> changes = {"train.recompute=blocks"};
@@ -70,10 +62,9 @@ std::vector<Remedy> remedies(const recipe::Recipe& recipe, const ScalePlan& now,
   for (const std::string& change : changes)
     if (const auto plan = plan_with(recipe, change, processes))
       all.push_back({change, now.memory.total() - now.memory.snapshots - plan->memory.total()});
-  if (const double copies = copies_to_save(recipe, now.memory, device); copies > 0) {
-    if (recipe.value<bool>("checkpoint.async")) all.push_back({"checkpoint.async=false", now.memory.checkpoint()});
-    if (recipe.value<int64_t>("checkpoint.keep_best") > 0)
-      all.push_back({"checkpoint.keep_best=0", now.memory.checkpoint()});
+  if (const auto saving = recipe.read<CheckpointOptions>("checkpoint"); device.is_cpu()) {
+    if (saving.async) all.push_back({"checkpoint.async=false", now.memory.checkpoint()});
+    if (saving.keep_best > 0) all.push_back({"checkpoint.keep_best=0", now.memory.checkpoint()});
   }
   std::erase_if(all, [](const Remedy& remedy) { return remedy.saves < 1 << 20; });
   std::stable_sort(all.begin(), all.end(), [](const Remedy& a, const Remedy& b) { return a.saves > b.saves; });
@@ -83,13 +74,8 @@ std::vector<Remedy> remedies(const recipe::Recipe& recipe, const ScalePlan& now,
 
 std::string kinds_of(const MemoryEstimate& memory) {
   std::vector<std::string> kinds;
-  for (const auto& [name, bytes] : {std::pair{"weights", memory.parameters},
-                                    {"gradients", memory.gradients},
-                                    {"optimizer", memory.optimizer_states},
-                                    {"activations", memory.activations},
-                                    {"averages", memory.averages},
-                                    {"copies to save", memory.snapshots}})
-    if (bytes > 0) kinds.push_back(fmt::format("{} {}", name, human_bytes(bytes)));
+  for (const auto& kind : memory.kinds())
+    if (kind.bytes > 0) kinds.push_back(fmt::format("{} {}", kind.word, human_bytes(kind.bytes)));
   return join(kinds, ", ");
 }
 
@@ -116,7 +102,8 @@ ResourceError out_of_memory(const std::exception& error, const recipe::Recipe& r
   std::string message = "out of memory " + doing + words_of(error);
   std::string hint = "use a smaller model or batch; `sst-train estimate` shows what is needed";
   if (auto now = plan_with(recipe, "", processes)) {
-    now->memory.snapshots = copies_to_save(recipe, now->memory, device);
+    const int64_t copies = recipe.read<CheckpointOptions>("checkpoint").copies_in_memory();
+    if (device.is_cpu()) now->memory.snapshots = static_cast<double>(copies) * now->memory.checkpoint();
     message += fmt::format("; the run takes about {} ({}), {} are free now", human_bytes(now->memory.total()),
                            kinds_of(now->memory), human_bytes(static_cast<double>(tensor::free_memory_bytes(device))));
     std::vector<std::string> advice;

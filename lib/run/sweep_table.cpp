@@ -11,6 +11,7 @@
 #include "recipe/report_options.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/run_folder.hpp"
+#include "run/table_spec.hpp"
 #include "run/train.hpp"
 
 namespace sst::run {

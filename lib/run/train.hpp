@@ -8,7 +8,6 @@
 
 #include "core/error.hpp"
 #include "recipe/recipe.hpp"
-#include "run/table.hpp"
 
 namespace sst::run {
 
@@ -42,10 +41,5 @@ std::filesystem::path run_directory(const recipe::Recipe& recipe, const std::opt
 
 /// `<out_root>/<name>`: where the runs of a recipe lie side by side.
 std::filesystem::path runs_folder(const recipe::Recipe& recipe);
-
-/// The recipe's `report` section as the tables take it.
-TableSpec table_spec(const recipe::Recipe& recipe);
-/// That of the recipe in a run directory. Throws recipe::RecipeError.
-TableSpec table_spec_of(const std::filesystem::path& run_dir);
 
 }  // namespace sst::run

@@ -44,7 +44,7 @@ Trainer::End Trainer::run() {
   if ((state_.step == 0 || state_.evaluation_due) && !goes_on_after_step()) return End::kStopped;
   while (!training_is_over()) {
     const Stopwatch watch;
-    doing_ = "in step";
+    doing_ = "in step " + std::to_string(state_.step + 1);
     const bool went_on = take_step();
     state_.elapsed_s += watch.seconds();
     parts_.progress.advance(state_.step);

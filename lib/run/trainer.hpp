@@ -46,7 +46,7 @@ class Trainer {
 
   const TrainState& state() const { return state_; }
   /// What run() was at when it threw: "in step 12".
-  std::string doing() const { return doing_ + (doing_ == "in step" ? " " + std::to_string(state_.step + 1) : ""); }
+  const std::string& doing() const { return doing_; }
 
  private:
   /// False when it went back to a checkpoint instead.
@@ -77,7 +77,7 @@ class Trainer {
   std::optional<CheckpointContents> best_;  ///< best weights since the last save, not yet on disk
   std::optional<int64_t> saved_step_;
   double capture_s_ = 0;  ///< the last copy of everything
-  std::string doing_ = "in step";
+  std::string doing_;
   StepResult last_;
   std::map<std::string, torch::Tensor> weights_before_;  ///< of a step whose layers are measured
   BackgroundWriter writer_;                              ///< of checkpoints: touch the store only when it is idle

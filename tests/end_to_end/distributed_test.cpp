@@ -6,9 +6,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
-#include "tests/support/smoke_pairs.hpp"
-#include "tests/support/smoke_texts.hpp"
-#include "tests/support/temporary_folder.hpp"
+#include "tests/support/site.hpp"
 
 // Several processes train one model as one process would.
 namespace sst {
@@ -16,44 +14,8 @@ namespace {
 
 using testing::Outcome;
 using testing::Program;
-using testing::source;
-using testing::TemporaryFolder;
+using testing::Site;
 using testing::wait_for;
-
-/// A folder with the data of the smoke recipes, and the program in it.
-struct Site {
-  Site() {
-    testing::write_smoke_texts(folder.path());
-    testing::write_smoke_pairs(folder.path());
-  }
-  Outcome train(const std::string& recipe, const std::string& out, std::vector<std::string> more = {},
-                const Program::Environment& environment = {}) const {
-    return program.run(command(recipe, out, std::move(more)), environment);
-  }
-  static std::vector<std::string> command(const std::string& recipe, const std::string& out,
-                                          std::vector<std::string> more) {
-    more.insert(more.begin(), {source("recipes/smoke/" + recipe + ".yaml"), "--out", out});
-    return more;
-  }
-  bool are_equal(const std::string& a, const std::string& b) const {
-    return program.run({"inspect", a, "--diff", b}).code == 0;
-  }
-  /// What the run wrote of its steps and evaluations, a number for each.
-  std::vector<double> losses(const std::string& out,
-                             const std::vector<const char*>& keys = {"train/loss", "valid/loss", "valid/bleu"}) const {
-    std::vector<double> all;
-    std::ifstream lines(folder.path() / out / "metrics.jsonl");
-    for (std::string line; std::getline(lines, line);) {
-      const auto json = nlohmann::json::parse(line);
-      for (const char* key : keys)
-        if (json.contains(key)) all.push_back(json[key].get<double>());
-    }
-    return all;
-  }
-
-  TemporaryFolder folder;
-  Program program{folder.path()};
-};
 
 /// Processes that run this program's recipe of the site, found by what their parent started.
 std::vector<pid_t> children_of(pid_t parent) {

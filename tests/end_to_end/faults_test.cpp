@@ -7,8 +7,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
-#include "tests/support/smoke_texts.hpp"
-#include "tests/support/temporary_folder.hpp"
+#include "tests/support/site.hpp"
 
 // What machines do to a run, and what the user sees then: docs/reliability.md.
 namespace sst {
@@ -16,30 +15,19 @@ namespace {
 
 using testing::Outcome;
 using testing::Program;
-using testing::source;
-using testing::TemporaryFolder;
+using testing::Site;
 using testing::wait_for;
 
-/// A folder with the texts of the smoke recipes, and the program in it.
-struct TextSite {
-  TextSite() { testing::write_smoke_texts(folder.path()); }
+/// The run of all these tests: forty steps of a small language model, whose schedule does not depend on where it is cut.
+std::vector<std::string> command(const std::string& out, std::vector<std::string> more = {}) {
+  more.insert(more.begin(), "schedule.decay_steps=40");
+  return Site::command("lm_full", out, std::move(more));
+}
 
-  static std::vector<std::string> command(const std::string& out, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words = {source("recipes/smoke/lm_full.yaml"), "--out", out, "schedule.decay_steps=40"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-  Outcome train(const std::string& out, const std::vector<std::string>& more = {},
-                const Program::Environment& environment = {}) const {
-    return program.run(command(out, more), environment);
-  }
-  bool are_equal(const std::string& a, const std::string& b) const {
-    return program.run({"inspect", a, "--diff", b}).code == 0;
-  }
-
-  TemporaryFolder folder;
-  Program program{folder.path()};
-};
+Outcome train(const Site& site, const std::string& out, std::vector<std::string> more = {},
+              const Program::Environment& environment = {}) {
+  return site.program.run(command(out, std::move(more)), environment);
+}
 
 /// A file system of its own, in memory, for a run that fills it.
 class SmallDisk {
@@ -70,61 +58,61 @@ class SmallDisk {
 }  // namespace
 
 TEST_CASE("a disk that is full ends the run with 5, and it goes on when there is room again", "[end_to_end]") {
-  const TextSite site;
+  const Site site;
   const SmallDisk disk(site.folder.path() / "disk", "600k");
   if (!disk.is_there()) return;
-  REQUIRE(site.train("whole", {"checkpoint.keep_last=40"}).code == 0);
+  REQUIRE(train(site, "whole", {"checkpoint.keep_last=40"}).code == 0);
   const std::vector<std::string> often = {"checkpoint.keep_last=40", "checkpoint.every=2"};
-  const Outcome full = site.train("disk/run", often);
+  const Outcome full = train(site, "disk/run", often);
   INFO(full.err);
   CHECK(full.code == 5);
   CHECK_THAT(full.err, ContainsSubstring("No space left on device"));
   REQUIRE(disk.remount("size=60m"));
-  REQUIRE(site.train("disk/run", often).code == 0);
+  REQUIRE(train(site, "disk/run", often).code == 0);
   CHECK(site.are_equal("whole", "disk/run"));
 }
 
 TEST_CASE("a disk that may not be written ends the run with 5", "[end_to_end]") {
-  const TextSite site;
+  const Site site;
   const SmallDisk disk(site.folder.path() / "disk", "60m");
   if (!disk.is_there()) return;
   REQUIRE(disk.remount("", MS_RDONLY));
-  const Outcome refused = site.train("disk/run");
+  const Outcome refused = train(site, "disk/run");
   INFO(refused.err);
   CHECK(refused.code == 5);
   CHECK_THAT(refused.err, ContainsSubstring("Read-only file system"));
 }
 
 TEST_CASE("a file system that turns read-only in a save loses nothing", "[end_to_end]") {
-  const TextSite site;
-  REQUIRE(site.train("whole").code == 0);
-  const Outcome turned = site.train("cut", {}, {{"SST_FAULT", "checkpoint.after_file:9:read_only"}});
+  const Site site;
+  REQUIRE(train(site, "whole").code == 0);
+  const Outcome turned = train(site, "cut", {}, {{"SST_FAULT", "checkpoint.after_file:9:read_only"}});
   INFO(turned.err);
   CHECK(turned.code == 5);
   CHECK_THAT(turned.err, ContainsSubstring("Read-only file system"));
-  REQUIRE(site.train("cut").code == 0);
+  REQUIRE(train(site, "cut").code == 0);
   CHECK(site.are_equal("whole", "cut"));
 }
 
 TEST_CASE("a second process in the directory of a run is refused with its owner's name", "[end_to_end]") {
-  const TextSite site;
-  const pid_t first = site.program.start(TextSite::command("run", {"train.max_steps=1M", "eval.every=off"}));
+  const Site site;
+  const pid_t first = site.program.start(command("run", {"train.max_steps=1M", "eval.every=off"}));
   wait_for(site.folder.path() / "run/metrics.jsonl");
   const Program second(site.folder.path());
-  const Outcome refused = second.run(TextSite::command("run", {"train.max_steps=1M", "eval.every=off"}));
+  const Outcome refused = second.run(command("run", {"train.max_steps=1M", "eval.every=off"}));
   INFO(refused.err);
   CHECK(refused.code == 2);
   CHECK_THAT(refused.err, ContainsSubstring(std::to_string(first)));
   ::kill(first, SIGKILL);
   site.program.wait(first);
   // What the dead one leaves is no hindrance.
-  CHECK(site.train("run", {"train.max_steps=40"}).code == 0);
+  CHECK(train(site, "run", {"train.max_steps=40"}).code == 0);
 }
 
 TEST_CASE("a damaged newest checkpoint is passed over for the one before it", "[end_to_end]") {
-  const TextSite site;
-  REQUIRE(site.train("whole").code == 0);
-  REQUIRE(site.train("cut", {"train.max_steps=30"}).code == 0);
+  const Site site;
+  REQUIRE(train(site, "whole").code == 0);
+  REQUIRE(train(site, "cut", {"train.max_steps=30"}).code == 0);
   const auto newest = site.folder.path() / "cut/checkpoints/step-00000030/model.safetensors";
   if (GENERATE(true, false)) {
     std::filesystem::resize_file(newest, std::filesystem::file_size(newest) / 2);
@@ -133,7 +121,7 @@ TEST_CASE("a damaged newest checkpoint is passed over for the one before it", "[
     file.seekp(-3, std::ios::end);
     file.put('\x5a');
   }
-  const Outcome again = site.train("cut");
+  const Outcome again = train(site, "cut");
   INFO(again.err);
   REQUIRE(again.code == 0);
   CHECK_THAT(again.err, ContainsSubstring("resuming step 20"));
@@ -141,17 +129,17 @@ TEST_CASE("a damaged newest checkpoint is passed over for the one before it", "[
 }
 
 TEST_CASE("data that changed since the checkpoint are refused", "[end_to_end]") {
-  const TextSite site;
-  REQUIRE(site.train("run", {"train.max_steps=20"}).code == 0);
+  const Site site;
+  REQUIRE(train(site, "run", {"train.max_steps=20"}).code == 0);
   testing::write_smoke_texts(site.folder.path(), "do do do lo ");
-  const Outcome refused = site.train("run");
+  const Outcome refused = train(site, "run");
   INFO(refused.err);
   CHECK(refused.code == 4);
   CHECK_THAT(refused.err, ContainsSubstring("data have changed"));
 }
 
 TEST_CASE("token files that are cut short under a run end it with 3", "[end_to_end]") {
-  const TextSite site;
+  const Site site;
   const auto shards = site.folder.path() / "data/tokens";
   std::filesystem::create_directories(shards);
   for (const char* name : {"train.bin", "valid.bin"}) {
@@ -162,8 +150,8 @@ TEST_CASE("token files that are cut short under a run end it with 3", "[end_to_e
     }
   }
   const pid_t pid = site.program.start(
-      TextSite::command("run", {"data.format=tokens", "data.train=tokens/train.bin", "data.valid=tokens/valid.bin",
-                                "tokenizer.type=bytes", "train.max_steps=1M", "eval.every=off", "eval.at_end=false"}));
+      command("run", {"data.format=tokens", "data.train=tokens/train.bin", "data.valid=tokens/valid.bin",
+                      "tokenizer.type=bytes", "train.max_steps=1M", "eval.every=off", "eval.at_end=false"}));
   wait_for(site.folder.path() / "run/metrics.jsonl");
   std::filesystem::resize_file(shards / "train.bin", 4096);
   const Outcome lost = site.program.wait(pid);
@@ -173,29 +161,29 @@ TEST_CASE("token files that are cut short under a run end it with 3", "[end_to_e
 }
 
 TEST_CASE("a gradient that is not finite is left out, and ends the run with 6 where none may be", "[end_to_end]") {
-  const TextSite site;
+  const Site site;
   const Outcome skipped =
-      site.train("skipped", {"train.nonfinite_patience=1"}, {{"SST_FAULT", "train.gradient:5:nan"}});
+      train(site, "skipped", {"train.nonfinite_patience=1"}, {{"SST_FAULT", "train.gradient:5:nan"}});
   INFO(skipped.err);
   CHECK(skipped.code == 0);
   CHECK_THAT(skipped.err, ContainsSubstring("step 5"));
-  const Outcome ended = site.train("ended", {"train.nonfinite_patience=0"}, {{"SST_FAULT", "train.gradient:5:nan"}});
+  const Outcome ended = train(site, "ended", {"train.nonfinite_patience=0"}, {{"SST_FAULT", "train.gradient:5:nan"}});
   INFO(ended.err);
   CHECK(ended.code == 6);
   CHECK_THAT(ended.err, ContainsSubstring("is not finite at step 5"));
 }
 
 TEST_CASE("without memory a run ends with 5, and says what it needs and what saves most", "[end_to_end]") {
-  TextSite site;
-  const Outcome in_step = site.train("step", {}, {{"SST_FAULT", "train.step.rank0:3:no_memory"}});
+  Site site;
+  const Outcome in_step = train(site, "step", {}, {{"SST_FAULT", "train.step.rank0:3:no_memory"}});
   INFO(in_step.err);
   CHECK(in_step.code == 5);
   CHECK_THAT(in_step.err, ContainsSubstring("out of memory in step 3"));
   CHECK_THAT(in_step.err, ContainsSubstring("the run takes about"));
-  REQUIRE(site.train("step").code == 0);
+  REQUIRE(train(site, "step").code == 0);
 
   site.program.memory = rlim_t{3} << 30;
-  const Outcome building = site.train("building", {"model.hidden_size=2048", "model.num_layers=24"});
+  const Outcome building = train(site, "building", {"model.hidden_size=2048", "model.num_layers=24"});
   INFO(building.err);
   CHECK(building.code == 5);
   CHECK_THAT(building.err, ContainsSubstring("out of memory while building the model"));
@@ -208,13 +196,12 @@ TEST_CASE("a clock that jumps changes nothing", "[end_to_end]") {
     WARN("libfaketime is not installed: skipped");
     return;
   }
-  const TextSite site;
-  REQUIRE(site.train("whole").code == 0);
+  const Site site;
+  REQUIRE(train(site, "whole").code == 0);
   // Forty years back for the second part, then ten years ahead.
   for (const auto& [steps, clock] : {std::pair{"12", "+0d"}, {"26", "-14600d"}, {"40", "+3650d"}}) {
-    const Outcome part =
-        site.train("cut", {"train.max_steps=" + std::string(steps)},
-                   {{"LD_PRELOAD", library}, {"FAKETIME", clock}, {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}});
+    const Outcome part = train(site, "cut", {"train.max_steps=" + std::string(steps)},
+                               {{"LD_PRELOAD", library}, {"FAKETIME", clock}, {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}});
     INFO(part.err);
     REQUIRE(part.code == 0);
   }
@@ -222,18 +209,18 @@ TEST_CASE("a clock that jumps changes nothing", "[end_to_end]") {
 }
 
 TEST_CASE("a process that hangs ends the others with 7 within the time-out", "[end_to_end][slow]") {
-  const TextSite site;
+  const Site site;
   const auto start = std::chrono::steady_clock::now();
   const Outcome late =
-      site.train("late", {"--nproc", "2", "distributed.timeout=5s"}, {{"SST_FAULT", "train.step.rank1:3:slow"}});
+      train(site, "late", {"--nproc", "2", "distributed.timeout=5s"}, {{"SST_FAULT", "train.step.rank1:3:slow"}});
   INFO(late.err);
   CHECK(late.code == 7);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(40));
   CHECK_THAT(late.err, ContainsSubstring("lost, or is late"));
-  const Outcome lost = site.train("lost", {"--nproc", "2"}, {{"SST_FAULT", "train.step.rank1:7:kill"}});
+  const Outcome lost = train(site, "lost", {"--nproc", "2"}, {{"SST_FAULT", "train.step.rank1:7:kill"}});
   CHECK(lost.code == 7);
-  REQUIRE(site.train("lost", {"--nproc", "2"}).code == 0);
-  REQUIRE(site.train("whole", {"--nproc", "2"}).code == 0);
+  REQUIRE(train(site, "lost", {"--nproc", "2"}).code == 0);
+  REQUIRE(train(site, "whole", {"--nproc", "2"}).code == 0);
   CHECK(site.are_equal("whole", "lost"));
 }
 

@@ -10,26 +10,21 @@ import contextlib
 import os
 import pathlib
 import pwd
-import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from smoke_data import write_texts  # noqa: E402
+
 PROGRAM = os.environ.get("SST_TRAIN", str(ROOT / "build/dev/apps/sst_train/sst-train"))
 RECIPE = str(ROOT / "recipes/smoke/lm_full.yaml")
 PEERS = ROOT / "build/peers/bin"
-
-
-def write_texts(folder):
-    (folder / "data/smoke").mkdir(parents=True)
-    generator = random.Random(3)
-    for name, count in (("train", 800), ("valid", 120)):
-        words = (generator.choice(["ba ", "lo ", "ni ", "do ", "mu ", "\n"]) for _ in range(count))
-        (folder / "data/smoke" / f"{name}.txt").write_text("".join(words))
 
 
 def found(name):

@@ -21,6 +21,9 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from smoke_data import write_pairs, write_texts  # noqa: E402
+
 PROGRAM = os.environ.get("SST_TRAIN", str(ROOT / "build/dev/apps/sst_train/sst-train"))
 KILLS = int(os.environ.get("SST_SOAK_KILLS", "12"))
 SECONDS = float(os.environ.get("SST_SOAK_SECONDS", "6"))
@@ -37,20 +40,6 @@ RUNS = [
 ]
 
 
-def write_texts(folder):
-    """What recipes/smoke/lm_*.yaml and mt_*.yaml train on."""
-    smoke = folder / "data/smoke"
-    smoke.mkdir(parents=True)
-    generator = random.Random(3)
-    for name, count in (("train", 800), ("valid", 120)):
-        words = (generator.choice(["ba ", "lo ", "ni ", "do ", "mu ", "\n"]) for _ in range(count))
-        (smoke / f"{name}.txt").write_text("".join(words))
-    for name, count in (("train", 120), ("valid", 12), ("test", 12)):
-        lines = [[generator.choice("abcdefghijkl") for _ in range(generator.randint(2, 7))] for _ in range(count)]
-        (smoke / f"{name}.src").write_text("".join(" ".join(line) + "\n" for line in lines))
-        (smoke / f"{name}.tgt").write_text("".join(" ".join(word * 2 for word in reversed(line)) + "\n" for line in lines))
-
-
 @dataclasses.dataclass
 class Outcome:
     recipe: str
@@ -65,6 +54,7 @@ class Soak(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sst-soak-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         write_texts(self.folder)
+        write_pairs(self.folder)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
         self.environment["OMP_NUM_THREADS"] = "1"
 
