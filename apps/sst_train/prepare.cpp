@@ -1,10 +1,16 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "data/language_data.hpp"
+#include "dist/group.hpp"
+#include "dist/launch.hpp"
+#include "processes.hpp"
+#include "run/options.hpp"
 #include "run/terminal.hpp"
 #include "tasks/language_recipe.hpp"
 #include "tasks/translation_recipe.hpp"
@@ -41,54 +47,78 @@ ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const Commo
   return ExitCode::kDone;
 }
 
+/// Draws progress: a terminal's line again and again, elsewhere a line every ten seconds, which says that it lives.
+std::function<void(const text::PrepareProgress&)> progress_line(bool is_terminal) {
+  return [is_terminal, shown_s = -10.0](const text::PrepareProgress& progress) mutable {
+    if (is_terminal) return fmt::print(stderr, "\r{}\x1b[K", text::progress_line(progress));
+    if (progress.seconds - shown_s < 10) return;
+    shown_s = progress.seconds;
+    fmt::print(stderr, "{}\n", text::progress_line(progress));
+  };
+}
+
+/// Tokenizes the corpus, with the other processes of the launch where there are some.
+ExitCode prepare_language(const recipe::Recipe& recipe, const dist::Launch& launch, const CommonFlags& common) {
+  constexpr std::chrono::hours kPatience(24 * 7);  // who is done first waits for the slowest
+  const auto language = tasks::LanguageRecipe::from(recipe);
+  const dist::Group group(
+      launch, {.timeout = std::chrono::seconds(recipe.read<run::DistributedOptions>("distributed").timeout.seconds),
+               .folder = language.data_root});
+  const auto meet = [&] { group.barrier(kPatience); };
+  if (!group.is_leader()) meet();
+  const auto tokenizer = language.open_or_train_tokenizer();  // the leader trains it, the others find it
+  if (group.is_leader()) meet();
+
+  const bool is_terminal = run::stderr_screen().is_terminal, shows = !common.quiet && group.is_leader();
+  text::PrepareOptions options = {.preparers = {.rank = group.rank(), .size = group.size(), .meet = meet}};
+  if (shows) options.progress = progress_line(is_terminal);
+  const auto done = data::prepare_language_data(language.data, language.data_root, *tokenizer, options);
+  if (!group.is_leader()) return ExitCode::kDone;
+  if (is_terminal && shows) fmt::print(stderr, "\n");
+  const auto folder = data::prepared_folder(language.data, language.data_root, *tokenizer);
+  if (common.json) {
+    const auto split = [](const text::SplitEntry& entry) {
+      return nlohmann::ordered_json{{"documents", entry.documents}, {"bytes", entry.bytes}, {"tokens", entry.tokens}};
+    };
+    fmt::print("{}\n", nlohmann::ordered_json({{"folder", folder ? folder->string() : ""},
+                                               {"was_there", done.was_there},
+                                               {"train", split(done.manifest.train)},
+                                               {"valid", split(done.manifest.valid)}})
+                           .dump(2));
+    return ExitCode::kDone;
+  }
+  fmt::print("{}{}\n", text::describe(done), folder ? "\n" + folder->string() : "");
+  return ExitCode::kDone;
+}
+
 }  // namespace
 
 Action add_prepare(CLI::App& command) {
   struct Options {
-    std::string recipe;
+    std::string recipe, nproc;
   };
   const auto options = std::make_shared<Options>();
   command.description("tokenizes the texts of a recipe into shards, training its tokenizer first where it names none");
   command.add_option("recipe", options->recipe, "the recipe")->required()->type_name("RECIPE");
+  add_nproc_option(command, options->nproc, "that share the files of a language model's text");
   command.allow_extras();
-  examples(command, "  sst-train prepare recipes/lm/lm_small.yaml");
+  examples(command,
+           "  sst-train prepare recipes/lm/lm_small.yaml\n"
+           "  srun sst-train prepare recipes/lm/opt_125m.yaml      # on the machines of a batch job");
   return [options, &command](const CommonFlags& common) {
+    const dist::Launch launch = dist::detect_launch();
     CommonFlags silent = common;
     silent.quiet = true;  // that nothing is prepared yet is no news here
     const auto recipe = load_recipe(options->recipe, command.remaining(), silent);
-    if (recipe.text("task") == "translation")
-      return prepare_translation(tasks::TranslationRecipe::from(recipe), common);
-    if (recipe.text("task") != "language_modeling")
-      throw UserError(recipe.text("task") + " has nothing to prepare",
+    const std::string task = recipe.text("task");
+    if (task != "language_modeling" && task != "translation")
+      throw UserError(task + " has nothing to prepare",
                       "data_tools/prepare_graphs.py makes the folders of graph tasks");
-    const auto language = tasks::LanguageRecipe::from(recipe);
-    const auto tokenizer = language.open_or_train_tokenizer();
-    const bool is_terminal = run::stderr_screen().is_terminal;
-    double shown_s = -10;
-    const auto show = [&](const text::PrepareProgress& progress) {
-      if (common.quiet) return;
-      // A terminal's line is redrawn; elsewhere a line every ten seconds says that it lives.
-      if (is_terminal) return fmt::print(stderr, "\r{}\x1b[K", text::progress_line(progress));
-      if (progress.seconds - shown_s < 10) return;
-      shown_s = progress.seconds;
-      fmt::print(stderr, "{}\n", text::progress_line(progress));
-    };
-    const auto done = data::prepare_language_data(language.data, language.data_root, *tokenizer, show);
-    if (is_terminal && !common.quiet) fmt::print(stderr, "\n");
-    const auto folder = data::prepared_folder(language.data, language.data_root, *tokenizer);
-    if (common.json) {
-      const auto split = [](const text::SplitEntry& entry) {
-        return nlohmann::ordered_json{{"documents", entry.documents}, {"bytes", entry.bytes}, {"tokens", entry.tokens}};
-      };
-      fmt::print("{}\n", nlohmann::ordered_json({{"folder", folder ? folder->string() : ""},
-                                                 {"was_there", done.was_there},
-                                                 {"train", split(done.manifest.train)},
-                                                 {"valid", split(done.manifest.valid)}})
-                             .dump(2));
-      return ExitCode::kDone;
-    }
-    fmt::print("{}{}\n", text::describe(done), folder ? "\n" + folder->string() : "");
-    return ExitCode::kDone;
+    if (task == "translation" && !(launch.is_single() && options->nproc.empty()))
+      throw UserError("translation's text is prepared by one process", "start it without a launcher and --nproc");
+    if (const auto code = run_processes(options->nproc, launch, common)) return *code;
+    return task == "translation" ? prepare_translation(tasks::TranslationRecipe::from(recipe), common)
+                                 : prepare_language(recipe, launch, common);
   };
 }
 

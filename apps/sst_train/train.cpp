@@ -1,44 +1,15 @@
 #include <fmt/core.h>
-#include <torch/cuda.h>
 
 #include <nlohmann/json.hpp>
 
-#include "core/number.hpp"
 #include "core/text.hpp"
 #include "dist/launch.hpp"
-#include "dist/local_launch.hpp"
+#include "processes.hpp"
 #include "recipe/scalars.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"
 
 namespace sst::app {
-namespace {
-
-/// How many processes `--nproc` asks for.
-int64_t processes(const std::string& word) {
-  if (word == "gpu") {
-    const auto devices = static_cast<int64_t>(torch::cuda::device_count());
-    if (devices == 0) throw UserError("--nproc is gpu, but this machine has no CUDA device", "give a number");
-    return devices;
-  }
-  const int64_t count = number_from<int64_t>(word).value_or(0);
-  if (count < 1 || count > 1024) throw UserError("--nproc is '" + word + "'", "give a number from 1 to 1024, or gpu");
-  return count;
-}
-
-/// The command line that each of the processes gets.
-std::vector<std::string> without_nproc(const std::vector<std::string>& arguments) {
-  std::vector<std::string> kept;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--nproc")
-      ++i;
-    else if (arguments[i].rfind("--nproc=", 0) != 0)
-      kept.push_back(arguments[i]);
-  }
-  return kept;
-}
-
-}  // namespace
 
 Action add_train(CLI::App& command) {
   struct Options {
@@ -53,8 +24,7 @@ Action add_train(CLI::App& command) {
   command.add_flag("--dry-run", options->flags.dry_run, "everything up to the first step; writes nothing");
   command.add_option("--max-time", options->max_time, "stop cleanly within this time, exit 75")->type_name("3h50min");
   command.add_option("--out", options->out, "exact run directory")->type_name("DIR");
-  command.add_option("--nproc", options->nproc, "processes that train it together, or gpu: one for each GPU here")
-      ->type_name("N");
+  add_nproc_option(command, options->nproc, "that train it together, or gpu: one for each GPU here");
   command.allow_extras();  // key=value
   examples(command,
            "  sst-train recipes/quickstart.yaml\n"
@@ -63,16 +33,8 @@ Action add_train(CLI::App& command) {
            "  sst-train train recipe.yaml --max-time 3h50min --resume must");
   return [options, &command](const CommonFlags& common) {
     const dist::Launch launch = dist::detect_launch();
-    const bool is_member = !launch.is_single();
-    CommonFlags for_recipe = common;  // one process speaks for all
-    for_recipe.quiet = common.quiet || launch.rank > 0 || dist::was_launched_locally();
-    const auto recipe = load_recipe(options->recipe, command.remaining(), for_recipe);
-    if (!options->nproc.empty()) {
-      if (is_member)
-        throw UserError("--nproc starts processes, but a launcher has already started this one", "leave --nproc out");
-      if (const int64_t count = processes(options->nproc); count > 1)
-        return dist::run_locally(count, without_nproc(common.arguments));
-    }
+    const auto recipe = load_recipe(options->recipe, command.remaining(), flags_of_member(common, launch));
+    if (const auto code = run_processes(options->nproc, launch, common)) return *code;
     run::TrainFlags flags = options->flags;
     if (!options->max_time.empty()) flags.max_time_s = recipe::parse_duration(options->max_time, "--max-time").seconds;
     if (!options->out.empty()) flags.out = options->out;

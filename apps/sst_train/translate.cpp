@@ -46,9 +46,9 @@ models::BeamOptions beam_options(const TranslateOptions& options, models::BeamOp
 }
 
 /// Lines from files in turn, or from standard input as they arrive: a pipe that pauses gets its answers meanwhile.
-class Sentences {
+class PendingSentences {
  public:
-  explicit Sentences(const std::vector<std::string>& files)
+  explicit PendingSentences(const std::vector<std::string>& files)
       : is_input_(files.empty()), next_of_files_(text::lines_of({files.begin(), files.end()})) {
     std::ios::sync_with_stdio(false);  // so that in_avail() knows what has been read ahead
   }
@@ -147,7 +147,7 @@ std::optional<DataError> cut_before_refused(std::vector<std::string>& lines, int
 
 void translate_all(const TranslateOptions& options, run::OpenedTranslation& opened, const CommonFlags& common) {
   const auto beam = beam_options(options, opened.task->recipe().decode);
-  Sentences sentences(options.inputs);
+  PendingSentences sentences(options.inputs);
   Results results(options, common.json);
   const bool shows =
       run::stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));

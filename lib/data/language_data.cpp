@@ -158,12 +158,11 @@ std::optional<fs::path> prepared_folder(const LanguageDataOptions& options, cons
 }
 
 text::Preparation prepare_language_data(const LanguageDataOptions& options, const fs::path& data_root,
-                                        const text::Tokenizer& tokenizer,
-                                        const std::function<void(const text::PrepareProgress&)>& progress) {
+                                        const text::Tokenizer& tokenizer, text::PrepareOptions prepare) {
   if (is_raw_text(options)) {
     const text::CorpusRecipe corpus = corpus_of(options, data_root);
-    return text::prepare_tokens(corpus, tokenizer, folder_for(options, data_root, corpus, tokenizer),
-                                {.threads = options.num_workers, .progress = progress});
+    prepare.threads = options.num_workers;
+    return text::prepare_tokens(corpus, tokenizer, folder_for(options, data_root, corpus, tokenizer), prepare);
   }
   if (options.format == "prepared")
     return {.manifest = fitting_shards(options, data_root, tokenizer).second, .was_there = true};

@@ -73,10 +73,10 @@ std::optional<std::filesystem::path> prepared_folder(const LanguageDataOptions& 
 
 /// The verb `prepare`: makes the shards of data.format text or jsonl, or finds that they are there and fit. For tokens
 /// and prepared there is nothing to make; the files are checked and counted.
+///   prepare   without its threads, which data.num_workers says
 ///   throws    as text::prepare_tokens
 text::Preparation prepare_language_data(const LanguageDataOptions& options, const std::filesystem::path& data_root,
-                                        const text::Tokenizer& tokenizer,
-                                        const std::function<void(const text::PrepareProgress&)>& progress = {});
+                                        const text::Tokenizer& tokenizer, text::PrepareOptions prepare = {});
 
 /// The splits of a language model's data.
 struct LanguageData {

@@ -141,8 +141,14 @@ std::vector<std::string> Group::gather(const std::string& text) const {
   return texts;
 }
 
-void Group::barrier() const {
-  if (!is_alone()) largest(0);
+void Group::barrier(std::optional<std::chrono::seconds> patience) const {
+  if (!engine_) return;
+  c10d::AllreduceOptions options;
+  if (patience) options.timeout = *patience;
+  exchange([&] {
+    std::vector<torch::Tensor> tensors = {torch::zeros({1})};
+    engine_->group->allreduce(tensors, options)->wait();
+  });
 }
 
 }  // namespace sst::dist

@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -56,7 +57,9 @@ class Group {
   void broadcast_(torch::Tensor tensor, int64_t from = 0) const;
   torch::Tensor gather(const torch::Tensor& tensor) const;         ///< of every process, [size, …], for all
   std::vector<std::string> gather(const std::string& text) const;  ///< the same for texts
-  void barrier() const;
+  /// Returns once all have come.
+  ///   patience  how long the slowest may take; a process that has ended is noticed at once all the same
+  void barrier(std::optional<std::chrono::seconds> patience = {}) const;
   bool leader_says(bool answer) const { return largest(is_leader() && answer ? 1 : 0) > 0; }
 
   /// What the leader alone computes, in place, and all get.

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
+#include <chrono>
 
 #include <algorithm>
 #include <cstdlib>
@@ -245,10 +246,11 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   if (assembly.device.is_cuda()) set_up_gpu(assembly);
   choose_attention(assembly);
 
-  // What the leader trains and prepares the others find.
-  if (!assembly.group->is_leader()) assembly.group->barrier();
+  // What the leader trains and prepares the others find, however long it takes.
+  constexpr std::chrono::hours kPreparing(24);
+  if (!assembly.group->is_leader()) assembly.group->barrier(kPreparing);
   set_task(assembly, recipe, tasks::registry().at(assembly.run.task).make(recipe));
-  if (assembly.group->is_leader()) assembly.group->barrier();
+  if (assembly.group->is_leader()) assembly.group->barrier(kPreparing);
   assembly.total_steps = last_step(assembly.train, assembly.workload.step);
 
   build(assembly, recipe);

@@ -15,6 +15,7 @@
 #include "nn/linear.hpp"
 #include "nn/token_loss.hpp"
 #include "tasks/tokenizer_files.hpp"
+#include "tensor/device_memory.hpp"
 #include "tensor/memory_meter.hpp"
 
 namespace sst::tasks {
@@ -166,16 +167,28 @@ double LanguageModeling::step_bytes(double gradients, int64_t sequences) const {
   return std::max(bytes_at_once(sequences), gradients + second_table);
 }
 
-StepShape LanguageModeling::step_shape(int64_t step) {
+LanguageModeling::Step LanguageModeling::make_step(int64_t step) const {
   const int64_t sequences = recipe_.sequences_per_step();
   const auto& train = data().train;
-  step_batch_ = train.batch(train.samples(recipe_.seed, step * sequences, sequences));
-  return {.parts = sequences / together(), .count = (step_batch_.targets != tensor::kNoTarget).sum().item<double>()};
+  const auto batch = train.batch(train.samples(recipe_.seed, step * sequences, sequences));
+  const int64_t* const targets = batch.targets.const_data_ptr<int64_t>();
+  const auto beyond = std::count(targets, targets + batch.targets.numel(), tensor::kNoTarget);
+  return {.batch = {.inputs = tensor::ready_to_send(batch.inputs, device_),
+                    .targets = tensor::ready_to_send(batch.targets, device_)},
+          .targets = static_cast<double>(batch.targets.numel() - beyond)};
+}
+
+StepShape LanguageModeling::step_shape(int64_t step) {
+  data();  // by this thread
+  if (!steps_) steps_.emplace([this](int64_t next) { return make_step(next); });
+  step_ = steps_->take(step);
+  return {.parts = recipe_.sequences_per_step() / together(), .count = step_.targets};
 }
 
 nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const {
-  const torch::Tensor hidden = model_->hidden(batch.inputs.to(device_), pass);  // [batch, time, dim]
-  const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), targets = batch.targets.to(device_).reshape({-1});
+  const torch::Tensor hidden = model_->hidden(tensor::send_to(batch.inputs, device_), pass);  // [batch, time, dim]
+  const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}),
+                      targets = tensor::send_to(batch.targets, device_).reshape({-1});
   if (const torch::Tensor weight = model_->output_weight(); weight.defined())
     return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale});
   // A method holds the output layer as something else than one matrix.
@@ -188,8 +201,8 @@ nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
   mine.first_row = part * together() + group().rank() * micro_batch();
   mine.recompute = recipe_.step.recompute == "blocks";
-  return loss_of({.inputs = step_batch_.inputs.narrow(0, mine.first_row, micro_batch()),
-                  .targets = step_batch_.targets.narrow(0, mine.first_row, micro_batch())},
+  return loss_of({.inputs = step_.batch.inputs.narrow(0, mine.first_row, micro_batch()),
+                  .targets = step_.batch.targets.narrow(0, mine.first_row, micro_batch())},
                  mine);
 }
 

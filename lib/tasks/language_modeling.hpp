@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/language_data.hpp"
+#include "data/prefetch.hpp"
 #include "models/language_model.hpp"
 #include "tasks/language_recipe.hpp"
 #include "tasks/task.hpp"
@@ -88,7 +89,13 @@ class LanguageModeling final : public Task {
   std::optional<torch::ScalarType> compute_;
   std::shared_ptr<models::LanguageModel> model_;
   torch::Device device_ = torch::kCPU;
-  data::TokenBatch step_batch_;  ///< all sequences of the current step
+  struct Step {
+    data::TokenBatch batch;  ///< all its sequences
+    double targets = 0;
+  };
+  Step make_step(int64_t step) const;
+  Step step_;  ///< the current one
+  std::optional<data::Prefetch<Step>> steps_;
 };
 
 }  // namespace sst::tasks

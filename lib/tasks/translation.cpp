@@ -12,6 +12,7 @@
 #include "core/file.hpp"
 #include "core/text.hpp"
 #include "tasks/tokenizer_files.hpp"
+#include "tensor/device_memory.hpp"
 #include "text/line_reader.hpp"
 #include "text/unicode_properties.hpp"
 #include "text/utf8.hpp"
@@ -30,6 +31,12 @@ TranslationSplit split_named(const std::string& name) {
   return name == "train"   ? TranslationSplit::kTrain
          : name == "valid" ? TranslationSplit::kValid
                            : TranslationSplit::kTest;
+}
+
+models::TranslationBatch on(torch::Device device, const models::TranslationBatch& batch) {
+  return {.source = tensor::send_to(batch.source, device),
+          .source_lengths = tensor::send_to(batch.source_lengths, device),
+          .target = tensor::send_to(batch.target, device)};
 }
 
 }  // namespace
@@ -151,19 +158,28 @@ models::TranslationBatch Translation::padded(const std::vector<std::vector<int32
     std::copy(targets[row].begin(), targets[row].end(), words + 1);
     words[targets[row].size() + 1] = vocabulary_.end;
   }
-  return {batch.source.to(device_), batch.source_lengths.to(device_), batch.target.to(device_)};
+  return batch;
+}
+
+Translation::Step Translation::make_step(int64_t step) const {
+  const int64_t micro_batches = recipe_.step.micro_batches();
+  Step made;
+  for (int64_t part = 0; part < micro_batches; ++part) {
+    const auto batch = training_batch(step * micro_batches + part);
+    const torch::Tensor predicted = batch.target.slice(1, 1);
+    made.targets += (predicted != vocabulary_.target_padding).sum().item<double>();
+    made.batches.push_back({.source = tensor::ready_to_send(batch.source, device_),
+                            .source_lengths = tensor::ready_to_send(batch.source_lengths, device_),
+                            .target = tensor::ready_to_send(batch.target, device_)});
+  }
+  return made;
 }
 
 StepShape Translation::step_shape(int64_t step) {
-  const int64_t micro_batches = recipe_.step.micro_batches();
-  step_batches_.clear();
-  double tokens = 0;
-  for (int64_t part = 0; part < micro_batches; ++part) {
-    step_batches_.push_back(training_batch(step * micro_batches + part));
-    const torch::Tensor predicted = step_batches_.back().target.slice(1, 1);
-    tokens += (predicted != vocabulary_.target_padding).sum().item<double>();
-  }
-  return {.parts = micro_batches, .count = tokens};
+  corpora();  // by this thread
+  if (!steps_) steps_.emplace([this](int64_t next) { return make_step(next); });
+  step_ = steps_->take(step);
+  return {.parts = std::ssize(step_.batches), .count = step_.targets};
 }
 
 /// This process's rows of a batch. Where there are more processes than rows, one that would have none takes a row that
@@ -182,13 +198,13 @@ models::TranslationBatch Translation::own_rows(const models::TranslationBatch& b
 nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
   for (int64_t before = 0; before < part; ++before)
-    mine.first_row += step_batches_[static_cast<size_t>(before)].source.size(0);
+    mine.first_row += step_.batches[static_cast<size_t>(before)].source.size(0);
   mine.recompute = recipe_.step.recompute == "blocks";
   int64_t first = 0;
   bool is_spare = false;
-  const auto rows = own_rows(step_batches_[static_cast<size_t>(part)], first, is_spare);
+  const auto rows = own_rows(step_.batches[static_cast<size_t>(part)], first, is_spare);
   mine.first_row += first;
-  const auto loss = model_->loss(rows, {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  const auto loss = model_->loss(on(device_, rows), {.label_smoothing = recipe_.step.label_smoothing}, mine);
   if (is_spare) return {loss.sum * 0, 0, 0};
   return {loss.sum, loss.count, loss.nll.item<double>()};
 }
@@ -222,7 +238,7 @@ Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, 
         std::span(order).subspan(first + static_cast<size_t>(own_begin), static_cast<size_t>(own_end - own_begin));
     first = end;
     if (own.empty()) continue;
-    const auto loss = model_->loss(batch(pairs, own), {}, pass);
+    const auto loss = model_->loss(on(device_, batch(pairs, own)), {}, pass);
     sums[0] += loss.nll.item<double>();
     sums[1] += loss.correct.item<double>();
     sums[2] += loss.count;
@@ -373,7 +389,7 @@ std::vector<PairScore> Translation::score(std::span<const text::SentencePair> pa
       batch_sources.push_back(sources[order[i]]);
       batch_targets.push_back(targets[order[i]]);
     }
-    const torch::Tensor log_p = model_->log_p(padded(batch_sources, batch_targets), pass).cpu();
+    const torch::Tensor log_p = model_->log_p(on(device_, padded(batch_sources, batch_targets)), pass).cpu();
     for (size_t i = first; i < end; ++i)
       scores[order[i]] = {.log_p = log_p[static_cast<int64_t>(i - first)].item<double>(),
                           .tokens = lengths[i].target + 1};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/pair_batches.hpp"
+#include "data/prefetch.hpp"
 #include "models/beam_search.hpp"
 #include "models/translation_model.hpp"
 #include "tasks/task.hpp"
@@ -99,10 +100,16 @@ class Translation final : public Task {
   SentenceTokenizers tokenizers_;
   models::TranslationVocabulary vocabulary_;
   mutable std::shared_ptr<const Corpora> corpora_;
-  mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that was asked for last
+  mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that make_step asked for last
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
-  std::vector<models::TranslationBatch> step_batches_;  ///< of the current step
+  struct Step {
+    std::vector<models::TranslationBatch> batches;
+    double targets = 0;  ///< words to predict
+  };
+  Step make_step(int64_t step) const;
+  Step step_;  ///< the current one
+  std::optional<data::Prefetch<Step>> steps_;
 };
 
 }  // namespace sst::tasks

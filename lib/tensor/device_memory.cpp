@@ -27,4 +27,12 @@ int64_t peak_reserved_bytes(torch::Device gpu) {
   return allocator.initialized() ? allocator.getDeviceStats(gpu.index()).reserved_bytes[kAggregate].peak : 0;
 }
 
+torch::Tensor ready_to_send(torch::Tensor tensor, torch::Device device) {
+  return device.is_cuda() ? tensor.pin_memory() : tensor;
+}
+
+torch::Tensor send_to(const torch::Tensor& tensor, torch::Device device) {
+  return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
 }  // namespace sst::tensor

@@ -32,13 +32,17 @@ bool is_same_folder(int descriptor, const fs::path& path) {
          open.st_dev == named.st_dev;
 }
 
+/// Without a slash at its end.
+fs::path plain(const fs::path& folder) {
+  const fs::path path = folder.lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 }  // namespace
 
-NewFolder::NewFolder(fs::path folder) : folder_(folder.lexically_normal()) {
-  if (!folder_.has_filename()) folder_ = folder_.parent_path();
-  temporary_ = folder_.string() + ".tmp";
-  lock();
-}
+fs::path NewFolder::temporary(const fs::path& folder) { return plain(folder).string() + ".tmp"; }
+
+NewFolder::NewFolder(const fs::path& folder) : folder_(plain(folder)), temporary_(temporary(folder)) { lock(); }
 
 void NewFolder::start() {
   try {

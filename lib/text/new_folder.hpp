@@ -10,10 +10,12 @@ class NewFolder {
  public:
   /// While another process fills it: waits until that one is done, or gone. Throws UserError when a signal ends the wait,
   /// ResourceError when the disk refuses.
-  explicit NewFolder(std::filesystem::path folder);
+  explicit NewFolder(const std::filesystem::path& folder);
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
   ~NewFolder();  ///< without publish(): removes what was written
+
+  static std::filesystem::path temporary(const std::filesystem::path& folder);  ///< where it is filled
 
   /// To be called before anything is written. Throws DataError when `folder` holds something already, ResourceError when
   /// the disk refuses.

@@ -14,6 +14,7 @@
 #include "core/file.hpp"
 #include "core/seeds.hpp"
 #include "core/text.hpp"
+#include "text/corpus_part.hpp"
 #include "text/new_folder.hpp"
 #include "text/ordered_encoder.hpp"
 
@@ -71,55 +72,22 @@ class SplitWriter {
   std::unique_ptr<TokenFileWriter> shard_;
 };
 
-class Pipeline {
+using Consume = std::function<void(const EncodedDocument&)>;
+
+/// Reads and tokenizes files of the corpus.
+class CorpusEncoder {
  public:
-  Pipeline(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const PrepareOptions& options,
-           const fs::path& folder)
-      : corpus_(corpus),
-        tokenizer_(tokenizer),
-        options_(options),
-        train_(folder, "train", token_type_for(tokenizer.size()), options.shard_tokens),
-        valid_(folder, "valid", token_type_for(tokenizer.size()), options.shard_tokens) {
-    for (const auto* files : {&corpus.train, &corpus.valid})
-      for (const fs::path& path : *files) progress_.total_bytes += stat_corpus_file(path).bytes;
-  }
+  CorpusEncoder(const CorpusRecipe& corpus, const Tokenizer& tokenizer, int64_t threads)
+      : corpus_(corpus), tokenizer_(tokenizer), threads_(threads) {}
 
-  Preparation run() {
-    int64_t document = 0;
-    auto train_files = stream(corpus_.train, [&](const EncodedDocument& encoded) {
-      (is_held_out(document++, corpus_.valid_fraction) ? valid_ : train_).write(encoded);
-    });
-    auto valid_files = stream(corpus_.valid, [&](const EncodedDocument& encoded) { valid_.write(encoded); });
-    Preparation made;
-    made.manifest = {.tokenizer_sha256 = tokenizer_.sha256(),
-                     .vocabulary = tokenizer_.size(),
-                     .separator = tokenizer_.separator(),
-                     .type = token_type_for(tokenizer_.size()),
-                     .format = corpus_.read.format,
-                     .text_key = corpus_.read.format == CorpusFormat::kJsonl ? corpus_.read.text_key : "",
-                     .valid_fraction = corpus_.valid_fraction,
-                     .train_files = std::move(train_files),
-                     .valid_files = std::move(valid_files),
-                     .train = train_.finish(),
-                     .valid = valid_.finish()};
-    require_both_splits(made.manifest);
-    report(/*at_end=*/true);
-    made.skipped_members = skipped_;
-    made.total = progress_;
-    return made;
-  }
+  int64_t bytes_read() const { return bytes_read_; }  ///< of all files so far, as they lie on disk
 
- private:
-  std::vector<CorpusFile> stream(const std::vector<fs::path>& paths,
-                                 const std::function<void(const EncodedDocument&)>& write) {
-    std::vector<CorpusFile> files;
-    for (const fs::path& path : paths) files.push_back(stat_corpus_file(path));
+  ReadFiles encode(const std::vector<fs::path>& paths, const Consume& consume) {
+    ReadFiles read;
+    for (const fs::path& path : paths) read.files.push_back(stat_corpus_file(path));
     CorpusReader reader(paths, corpus_.read);
-    OrderedEncoder encoder(tokenizer_, corpus_.read, options_.threads, [&](const EncodedDocument& document) {
-      write(document);
-      report();
-    });
-    const int64_t read_before = progress_.read_bytes;
+    OrderedEncoder encoder(tokenizer_, corpus_.read, threads_, consume);
+    const int64_t read_before = bytes_read_;
     const auto next = [&](RawDocument& document) {
       try {
         return reader.next(document);
@@ -129,19 +97,119 @@ class Pipeline {
       }
     };
     for (RawDocument document; next(document);) {
-      progress_.read_bytes = read_before + reader.bytes_read();
+      bytes_read_ = read_before + reader.bytes_read();
       encoder.add(std::move(document));
     }
     encoder.finish();
-    progress_.read_bytes = read_before + reader.bytes_read();
-    skipped_ += reader.skipped_members();
-    for (size_t i = 0; i < files.size(); ++i) {
-      files[i].sha256 = reader.digests()[i].sha256;
-      const CorpusFile now = stat_corpus_file(paths[i]);
-      if (now.modified_ns != files[i].modified_ns || reader.digests()[i].bytes != static_cast<uint64_t>(files[i].bytes))
-        throw DataError("'" + files[i].path + "' changed while it was read", "run this again when it is complete");
+    bytes_read_ = read_before + reader.bytes_read();
+    read.skipped_members = reader.skipped_members();
+    for (size_t i = 0; i < read.files.size(); ++i) {
+      CorpusFile& file = read.files[i];
+      const FileDigest& digest = reader.digests()[i];
+      file.sha256 = digest.sha256;
+      if (stat_corpus_file(paths[i]).modified_ns != file.modified_ns ||
+          digest.bytes != static_cast<uint64_t>(file.bytes))
+        throw DataError("'" + file.path + "' changed while it was read", "run this again when it is complete");
     }
-    return files;
+    return read;
+  }
+
+ private:
+  const CorpusRecipe& corpus_;
+  const Tokenizer& tokenizer_;
+  int64_t threads_;
+  int64_t bytes_read_ = 0;
+};
+
+class Pipeline {
+ public:
+  Pipeline(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const PrepareOptions& options, fs::path folder)
+      : corpus_(corpus),
+        tokenizer_(tokenizer),
+        options_(options),
+        folder_(std::move(folder)),
+        type_(token_type_for(tokenizer.size())),
+        encoder_(corpus, tokenizer, options.threads),
+        train_files_(share_of(corpus.train, options.preparers.rank)),
+        valid_files_(share_of(corpus.valid, options.preparers.rank)),
+        train_(folder_, "train", type_, options.shard_tokens),
+        valid_(folder_, "valid", type_, options.shard_tokens) {
+    for (const auto* files : {&train_files_, &valid_files_})
+      for (const fs::path& path : *files) progress_.total_bytes += stat_corpus_file(path).bytes;
+  }
+
+  /// What this one of several processes tokenizes.
+  void write_parts() {
+    for (const auto& [split, files] : {std::pair("train", &train_files_), std::pair("valid", &valid_files_)}) {
+      if (files->empty()) continue;
+      fault_point("prepare.part");
+      PartWriter part(folder_, part_name(split, options_.preparers.rank), type_);
+      part.finish(encode(*files, [&](const EncodedDocument& document) { part.write(document); }));
+    }
+  }
+
+  /// All shards, from the parts where there are several processes.
+  Preparation write_shards() {
+    int64_t document = 0;
+    const ReadFiles train = documents_of("train", corpus_.train, [&](const EncodedDocument& encoded) {
+      (is_held_out(document++, corpus_.valid_fraction) ? valid_ : train_).write(encoded);
+    });
+    const ReadFiles valid =
+        documents_of("valid", corpus_.valid, [&](const EncodedDocument& encoded) { valid_.write(encoded); });
+    Preparation made;
+    made.manifest = {.tokenizer_sha256 = tokenizer_.sha256(),
+                     .vocabulary = tokenizer_.size(),
+                     .separator = tokenizer_.separator(),
+                     .type = type_,
+                     .format = corpus_.read.format,
+                     .text_key = corpus_.read.format == CorpusFormat::kJsonl ? corpus_.read.text_key : "",
+                     .valid_fraction = corpus_.valid_fraction,
+                     .train_files = train.files,
+                     .valid_files = valid.files,
+                     .train = train_.finish(),
+                     .valid = valid_.finish()};
+    require_both_splits(made.manifest);
+    report(/*at_end=*/true);
+    made.skipped_members = train.skipped_members + valid.skipped_members;
+    made.total = progress_;
+    const SplitEntry &trained = made.manifest.train, &held_out = made.manifest.valid;  // of all processes
+    made.total.documents = trained.documents + held_out.documents;
+    made.total.tokens = trained.tokens + held_out.tokens;
+    made.total.text_bytes = trained.bytes + held_out.bytes;
+    return made;
+  }
+
+ private:
+  static std::string part_name(const char* split, int64_t rank) { return fmt::format("{}_part_{:04}", split, rank); }
+
+  std::vector<fs::path> share_of(const std::vector<fs::path>& files, int64_t rank) const {
+    std::vector<int64_t> bytes;
+    for (const fs::path& path : files) bytes.push_back(stat_corpus_file(path).bytes);
+    const auto [begin, end] = share_of_files(bytes, rank, options_.preparers.size);
+    return {files.begin() + static_cast<int64_t>(begin), files.begin() + static_cast<int64_t>(end)};
+  }
+
+  ReadFiles encode(const std::vector<fs::path>& files, const Consume& consume) {
+    return encoder_.encode(files, [&](const EncodedDocument& document) {
+      consume(document);
+      ++progress_.documents;
+      progress_.tokens += static_cast<int64_t>(document.ids.size());
+      progress_.text_bytes += document.text_bytes;
+      report();
+    });
+  }
+
+  /// The documents of a whole split, in order.
+  ReadFiles documents_of(const char* split, const std::vector<fs::path>& files, const Consume& consume) {
+    if (options_.preparers.is_alone()) return encode(files, consume);
+    ReadFiles all;
+    for (int64_t rank = 0; rank < options_.preparers.size; ++rank) {
+      if (share_of(files, rank).empty()) continue;
+      const ReadFiles read = take_part(folder_, part_name(split, rank), type_, consume);
+      all.files.insert(all.files.end(), read.files.begin(), read.files.end());
+      all.skipped_members += read.skipped_members;
+    }
+    return all;
   }
 
   void require_both_splits(const TokenManifest& manifest) const {
@@ -157,19 +225,19 @@ class Pipeline {
   void report(bool at_end = false) {
     if (!at_end && watch_.seconds() < progress_.seconds + kProgressEvery_s) return;
     progress_.seconds = watch_.seconds();
-    const SplitEntry &train = train_.so_far(), &valid = valid_.so_far();
-    progress_.documents = train.documents + valid.documents;
-    progress_.tokens = train.tokens + valid.tokens;
-    progress_.text_bytes = train.bytes + valid.bytes;
+    progress_.read_bytes = encoder_.bytes_read();
     if (options_.progress) options_.progress(progress_);
   }
 
   const CorpusRecipe& corpus_;
   const Tokenizer& tokenizer_;
   const PrepareOptions& options_;
+  fs::path folder_;
+  TokenType type_;
+  CorpusEncoder encoder_;
+  std::vector<fs::path> train_files_, valid_files_;  ///< that this process tokenizes
   SplitWriter train_, valid_;
-  PrepareProgress progress_;
-  int64_t skipped_ = 0;
+  PrepareProgress progress_;  ///< of those
   Stopwatch watch_;
 };
 
@@ -239,14 +307,30 @@ Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenize
     require_corpus(found.manifest, corpus, folder);
     return found;
   };
-  if (auto found = there()) return *found;
+  const Preparers& all = options.preparers;
+  if (!all.is_leader()) {
+    all.meet();  // the leader has looked, and made room
+    if (auto found = there()) return *found;
+    Pipeline(corpus, tokenizer, options, NewFolder::temporary(folder)).write_parts();
+    all.meet();  // every part is there
+    all.meet();  // and so are the shards
+    return there().value();
+  }
+  if (auto found = there()) return all.meet(), *found;
   NewFolder made(folder);
-  if (auto found = there()) return *found;  // another process has made it while this one waited
+  if (auto found = there()) return all.meet(), *found;  // another run has made it while this one waited
   made.start();
-  Preparation preparation = Pipeline(corpus, tokenizer, options, made.path()).run();
+  all.meet();
+  Pipeline pipeline(corpus, tokenizer, options, made.path());
+  if (!all.is_alone()) {
+    pipeline.write_parts();
+    all.meet();
+  }
+  Preparation preparation = pipeline.write_shards();
   fault_point("prepare.manifest");
   write_file_synced(made.path() / "manifest.json", manifest_json(preparation.manifest));
   made.publish();
+  all.meet();
   return preparation;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "text/preparers.hpp"
 #include "text/token_manifest.hpp"
 #include "text/tokenizer.hpp"
 
@@ -27,10 +28,11 @@ struct PrepareProgress {
 std::string progress_line(const PrepareProgress& progress);
 
 struct PrepareOptions {
-  int64_t threads = 2;                 ///< that tokenize; one more reads and writes
+  int64_t threads = 2;                 ///< of each process that tokenize; one more reads and writes
   int64_t shard_tokens = 100'000'000;  ///< most tokens in one shard
   /// Called at most four times a second and at the end, by the calling thread. What it throws ends the preparation.
-  std::function<void(const PrepareProgress&)> progress = {};
+  std::function<void(const PrepareProgress&)> progress = {};  ///< of this process's share
+  Preparers preparers = {};  ///< all call prepare_tokens with the same corpus and tokenizer; each takes whole files
 };
 
 struct Preparation {
@@ -45,7 +47,8 @@ std::string describe(const Preparation& preparation);
 
 /// Tokenizes a corpus into a folder of shards (train_000000.bin, valid_000000.bin, …, nanoGPT's layout, the separator
 /// after each document) and manifest.json. The folder appears whole or not at all: an interrupted preparation begins
-/// again, and one that is there is only checked. Shards depend on corpus and tokenizer, never on the number of threads.
+/// again, and one that is there is only checked. Shards depend on corpus and tokenizer, never on the number of threads or
+/// processes.
 ///   throws    DataError: an unreadable document, a corpus too small for its split, a folder with other shards or files;
 ///             ResourceError: disk; UserError: stopped by a signal while another process was preparing this folder
 Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const std::filesystem::path& folder,

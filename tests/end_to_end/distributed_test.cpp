@@ -76,6 +76,35 @@ TEST_CASE("GaLore trains with two processes unless it updates within backward", 
   CHECK_THAT(within.err, ContainsSubstring("method.layerwise: false"));
 }
 
+TEST_CASE("processes prepare a text together, and one that is lost ends the others", "[end_to_end]") {
+  const Site site;
+  for (int i = 0; i < 5; ++i) {
+    std::ofstream file(site.folder / ("data/smoke/part" + std::to_string(i) + ".txt"));
+    for (int word = 0; word < 300 * (i + 1); ++word)
+      file << (word * word % 7 < 3 ? "ba " : "lo ") << (word % 9 ? "" : "\n");
+  }
+  const auto prepare = [&](const std::string& folder, std::vector<std::string> more,
+                           const Program::Environment& environment = {}) {
+    more.insert(more.begin(), {"prepare", testing::source("recipes/smoke/lm_full.yaml"),
+                               "data.train=[smoke/train.txt, smoke/part*.txt]", "data.prepared_dir=" + folder});
+    return site.program.run(more, environment);
+  };
+  REQUIRE(prepare("alone", {}).code == 0);
+  const Outcome together = prepare("together", {"--nproc", "3"});
+  INFO(together.err);
+  REQUIRE(together.code == 0);
+  CHECK_THAT(together.out, ContainsSubstring("train: ") && ContainsSubstring("from 6 documents"));
+  for (const char* name : {"manifest.json", "train_000000.bin", "valid_000000.bin"})
+    CHECK(Program::text_of(site.folder / "data/together" / name) ==
+          Program::text_of(site.folder / "data/alone" / name));
+  CHECK(prepare("together", {"--nproc", "2"}).out.find("nothing to do") != std::string::npos);
+
+  const Outcome lost = prepare("lost", {"--nproc", "3"}, {{"SST_FAULT", "prepare.part:1:kill"}});
+  CHECK(lost.code != 0);
+  CHECK_FALSE(std::filesystem::exists(site.folder / "data/lost"));
+  CHECK(prepare("lost", {"--nproc", "2"}).code == 0);
+}
+
 TEST_CASE("a run goes on with another number of processes", "[end_to_end]") {
   const Site site;
   const std::string first = GENERATE("1", "2", "4");

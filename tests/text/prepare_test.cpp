@@ -3,9 +3,8 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <chrono>
-#include <future>
 
+#include <barrier>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -113,6 +112,57 @@ TEST_CASE("shards do not depend on the number of threads", "[text]") {
     one.prepare({.threads = threads});
     CHECK(shards_of(one.out) == shards);
   }
+}
+
+TEST_CASE("processes that share the files make the shards that one process makes", "[text]") {
+  Case one(0, 0.1);
+  std::vector<fs::path> files;
+  for (int i = 0, first = 0; i < 7; first += 40 * ++i) {  // of very different sizes
+    files.push_back(one.folder / ("part" + std::to_string(i) + ".txt"));
+    write_corpus(files.back(), first, first + 40 * (i + 1));
+  }
+  one.corpus.train = files;
+  const auto alone = one.prepare({.shard_tokens = 100'000});
+  const auto shards = shards_of(one.out);
+  for (const int64_t processes : {2, 3, 12}) {
+    CAPTURE(processes);
+    one.out = one.folder / ("by-" + std::to_string(processes));
+    std::barrier together(processes);
+    std::vector<std::future<Preparation>> preparations;
+    for (int64_t rank = 0; rank < processes; ++rank)
+      preparations.push_back(std::async(std::launch::async, [&, rank] {
+        return one.prepare(
+            {.threads = 1, .shard_tokens = 100'000, .preparers = {.rank = rank, .size = processes, .meet = [&] {
+                                                                    together.arrive_and_wait();
+                                                                  }}});
+      }));
+    for (auto& preparation : preparations) {
+      const Preparation made = preparation.get();
+      CHECK(manifest_json(made.manifest) == manifest_json(alone.manifest));
+    }
+    CHECK(shards_of(one.out) == shards);
+    CHECK_FALSE(fs::exists(one.out.string() + ".tmp"));
+    for (const auto& entry : fs::directory_iterator(one.out))
+      CHECK_THAT(entry.path().filename().string(), !ContainsSubstring("part"));
+  }
+}
+
+TEST_CASE("shares of files are neighbours, and nobody's is much larger than a file more than equal", "[text]") {
+  const std::vector<int64_t> bytes = {5, 1, 1, 1, 9, 2, 2, 30, 4, 4, 4, 1};
+  for (const int64_t processes : {1, 2, 3, 5, 20}) {
+    size_t next = 0;
+    for (int64_t rank = 0; rank < processes; ++rank) {
+      const auto [begin, end] = share_of_files(bytes, rank, processes);
+      CHECK(begin == next);
+      CHECK(end >= begin);
+      int64_t share = 0;
+      for (size_t i = begin; i < end; ++i) share += bytes[i];
+      CHECK(share <= 64 / processes + 30);
+      next = end;
+    }
+    CHECK(next == bytes.size());
+  }
+  CHECK(share_of_files({}, 1, 3) == std::pair<size_t, size_t>(0, 0));
 }
 
 TEST_CASE("holding documents out takes their share and never moves one", "[text]") {
