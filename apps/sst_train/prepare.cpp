@@ -1,11 +1,12 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "core/log.hpp"
+#include "core/version.hpp"
 #include "data/language_data.hpp"
 #include "dist/group.hpp"
 #include "dist/launch.hpp"
@@ -47,8 +48,8 @@ ExitCode prepare_translation(const tasks::TranslationRecipe& recipe, const Commo
   return ExitCode::kDone;
 }
 
-/// Draws progress: a terminal's line again and again, elsewhere a line every ten seconds, which says that it lives.
-std::function<void(const text::PrepareProgress&)> progress_line(bool is_terminal) {
+/// A terminal's line is drawn again and again; elsewhere there is a line every ten seconds, which says that it lives.
+std::function<void(const text::PrepareProgress&)> progress_printer(bool is_terminal) {
   return [is_terminal, shown_s = -10.0](const text::PrepareProgress& progress) mutable {
     if (is_terminal) return fmt::print(stderr, "\r{}\x1b[K", text::progress_line(progress));
     if (progress.seconds - shown_s < 10) return;
@@ -59,19 +60,23 @@ std::function<void(const text::PrepareProgress&)> progress_line(bool is_terminal
 
 /// Tokenizes the corpus, with the other processes of the launch where there are some.
 ExitCode prepare_language(const recipe::Recipe& recipe, const dist::Launch& launch, const CommonFlags& common) {
-  constexpr std::chrono::hours kPatience(24 * 7);  // who is done first waits for the slowest
+  if (launch.rank > 0) log::set_level(log::Level::kWarning);
   const auto language = tasks::LanguageRecipe::from(recipe);
   const dist::Group group(
       launch, {.timeout = std::chrono::seconds(recipe.read<run::DistributedOptions>("distributed").timeout.seconds),
                .folder = language.data_root});
-  const auto meet = [&] { group.barrier(kPatience); };
-  if (!group.is_leader()) meet();
+  group.require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
+  group.require_same("recipe", recipe.hash());
+  if (!group.is_leader()) group.barrier(dist::kLongWait);
   const auto tokenizer = language.open_or_train_tokenizer();  // the leader trains it, the others find it
-  if (group.is_leader()) meet();
+  if (group.is_leader()) group.barrier(dist::kLongWait);
 
   const bool is_terminal = run::stderr_screen().is_terminal, shows = !common.quiet && group.is_leader();
-  text::PrepareOptions options = {.preparers = {.rank = group.rank(), .size = group.size(), .meet = meet}};
-  if (shows) options.progress = progress_line(is_terminal);
+  text::PrepareOptions options;
+  options.preparers = {.rank = group.rank(), .size = group.size(), .from_leader = [&](int64_t number) {
+                         return group.from_leader(number, dist::kLongWait);
+                       }};
+  if (shows) options.progress = progress_printer(is_terminal);
   const auto done = data::prepare_language_data(language.data, language.data_root, *tokenizer, options);
   if (!group.is_leader()) return ExitCode::kDone;
   if (is_terminal && shows) fmt::print(stderr, "\n");

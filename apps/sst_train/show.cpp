@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/number.hpp"
 #include "recipe/load.hpp"
 #include "run/recipe_schema.hpp"
 #include "verb.hpp"
@@ -23,17 +24,36 @@ recipe::Recipe load_only(const std::string& path, const std::vector<std::string>
   return recipe;
 }
 
-void print_differences(const recipe::Recipe& ours, const recipe::Recipe& theirs, bool as_json) {
+/// Numbers, booleans, lists and mappings as such.
+nlohmann::ordered_json as_json(const recipe::Node& node, recipe::Type type) {
+  if (node.is_null()) return nullptr;
+  if (node.is_scalar()) {
+    if (node.quoted || type == recipe::Type::kString || type == recipe::Type::kPath) return node.text;
+    if (node.text == "true" || node.text == "false") return node.text == "true";
+    if (const auto whole = number_from<int64_t>(node.text)) return *whole;
+    if (const auto number = number_from<double>(node.text)) return *number;
+    return node.text;
+  }
+  auto json = node.is_list() ? nlohmann::ordered_json::array() : nlohmann::ordered_json::object();
+  for (const recipe::Node& child : node.children)
+    if (node.is_list())
+      json.push_back(as_json(child, type));
+    else
+      json[child.key] = as_json(child, type);
+  return json;
+}
+
+void print_differences(const recipe::Recipe& ours, const recipe::Recipe& theirs, bool in_json) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const auto& difference : ours.differences(theirs)) {
-    if (as_json) {
+    if (in_json) {
       json.push_back({{"key", difference.key}, {"ours", difference.ours}, {"theirs", difference.theirs}});
     } else {
       const auto shown = [](const std::string& value) { return value.empty() ? std::string("(none)") : value; };
       fmt::print("{}: {} -> {}\n", difference.key, shown(difference.ours), shown(difference.theirs));
     }
   }
-  if (as_json) fmt::print("{}\n", json.dump(2));
+  if (in_json) fmt::print("{}\n", json.dump(2));
 }
 
 }  // namespace
@@ -64,7 +84,7 @@ Action add_show(CLI::App& command) {
       print_differences(recipe, load_only(options->other, command.remaining()), common.json);
     } else if (common.json) {
       nlohmann::ordered_json json;
-      for (const auto& setting : recipe.settings()) json[setting.path] = recipe.text(setting.path);
+      for (const auto& setting : recipe.settings()) json[setting.path] = as_json(setting.value, setting.type.type);
       fmt::print("{}\n", json.dump(2));
     } else {
       fmt::print("{}", options->origin ? recipe.to_yaml_with_origins() : recipe.to_yaml());

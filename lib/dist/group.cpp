@@ -1,5 +1,7 @@
 #include "dist/group.hpp"
 
+#include <fmt/core.h>
+
 #include <cstring>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -61,10 +63,12 @@ void fail_exchange(const std::exception& error) {
   if (dynamic_cast<const Error*>(&error) != nullptr) throw;
   const auto* theirs = dynamic_cast<const c10::Error*>(&error);
   const std::string text = theirs != nullptr ? theirs->what_without_backtrace() : error.what();
-  throw DistributedError(
-      "another process of this run was lost, or is late: " + split(text, '\n').front(),
-      "its own message stands in its log (log.rank1.txt and so on in the run directory); the run goes "
-      "on from the last checkpoint when it is started again");
+  std::string reason = split(text, '\n').front();
+  if (const size_t advice = reason.find(" This is typically caused by"); advice != std::string::npos)
+    reason.resize(advice);
+  throw DistributedError("another process was lost, or is late: " + reason,
+                         "its own message says why (of a run: in log.rank1.txt and so on in its directory); a run that "
+                         "is started again goes on from its last checkpoint");
 }
 
 Group::Group() = default;
@@ -149,6 +153,21 @@ void Group::barrier(std::optional<std::chrono::seconds> patience) const {
     std::vector<torch::Tensor> tensors = {torch::zeros({1})};
     engine_->group->allreduce(tensors, options)->wait();
   });
+}
+
+int64_t Group::from_leader(int64_t number, std::optional<std::chrono::seconds> patience) const {
+  barrier(patience);
+  torch::Tensor sent = torch::tensor({number}, torch::kInt64);
+  broadcast_(sent);
+  return sent.item<int64_t>();
+}
+
+void Group::require_same(const std::string& what, const std::string& mine) const {
+  const auto all = gather(mine);
+  for (size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all[0])
+      throw DistributedError(fmt::format("rank 0 has the {} {}, but rank {} has {}", what, all[0], rank, all[rank]),
+                             "every process needs the same program, recipe and data");
 }
 
 }  // namespace sst::dist

@@ -32,6 +32,9 @@ struct GroupOptions {
   std::string backend = "auto";                             ///< for that device: nccl, gloo; auto: nccl for a GPU
 };
 
+/// For work that takes hours, of which the others wait for the end: preparing data.
+inline constexpr std::chrono::seconds kLongWait = std::chrono::hours(24 * 7);
+
 /// The processes of one run, which exchange tensors: every one makes the same calls in the same order. Over LibTorch's
 /// process groups, Gloo for tensors in main memory and NCCL for those on GPUs. What goes wrong there (a process that is
 /// lost, one that is late) comes back as DistributedError. One process alone is a group too, whose calls cost nothing.
@@ -58,8 +61,13 @@ class Group {
   torch::Tensor gather(const torch::Tensor& tensor) const;         ///< of every process, [size, …], for all
   std::vector<std::string> gather(const std::string& text) const;  ///< the same for texts
   /// Returns once all have come.
-  ///   patience  how long the slowest may take; a process that has ended is noticed at once all the same
+  ///   patience  how long the slowest may take, where that is not GroupOptions::timeout. A process that ends is noticed at
+  ///             once all the same; a machine that vanishes without a word is not
   void barrier(std::optional<std::chrono::seconds> patience = {}) const;
+  /// The leader's number, once all have come; `patience` as in barrier().
+  int64_t from_leader(int64_t number, std::optional<std::chrono::seconds> patience = {}) const;
+  /// Throws DistributedError, naming the first rank whose `mine` is not the leader's: "rank 0 has the recipe a, but …".
+  void require_same(const std::string& what, const std::string& mine) const;
   bool leader_says(bool answer) const { return largest(is_leader() && answer ? 1 : 0) > 0; }
 
   /// What the leader alone computes, in place, and all get.

@@ -7,6 +7,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "tensor/linalg.hpp"
+#include "tensor/memory_meter.hpp"
 
 namespace sst::methods {
 namespace {
@@ -126,13 +127,18 @@ void Sst::begin_iteration(int64_t iteration, optim::Optimizer& optimizer) {
 void Sst::end_round(int64_t round) {
   const Stopwatch watch;
   double ranks = 0;
+  int64_t bytes = 0;  // that a decomposition takes beside the layer
   for (const auto& layer : layers_) {
+    using Meter = tensor::TensorMemoryMeter;
+    const Meter meter(layer->u().device().type(), Meter::Outer::kCountsToo);
     context().group->once([&] { layer->decompose(round); }, layer->decomposed());
+    bytes = std::max(bytes, meter.peak_bytes());
     ranks += tensor::effective_rank(layer->sigma().detach());
   }
   record({.name = "method_round",
           .values = {{"method/round", static_cast<double>(round)},
                      {"method/svd_s", watch.seconds()},
+                     {"method/svd_mib", static_cast<double>(bytes) / (1 << 20)},
                      {"method/effective_rank", layers_.empty() ? 0 : ranks / static_cast<double>(layers_.size())}}});
 }
 

@@ -26,7 +26,7 @@ struct ReportOptions {
     field(columns, "columns", anything(), "recipe keys that name the columns");
     field(metric, "metric", anything(),
           "what the cells show, such as test/f1, a column for each of several; beside valid/… and test/…: run/hours, "
-          "run/svd_hours, run/memory_mib, run/state_mib, and zero_shot/… where the run was scored by "
+          "run/svd_hours, run/memory_mib, run/state_mib, run/svd_mib, and zero_shot/… where the run was scored by "
           "lm-evaluation-harness; default: the task's own");
     field(best, "best", one_of({"min", "max"}), "which end is better; default: by the metric");
     field(compare_to, "compare_to", anything(), "the cell the others are tested against: {method.name: full}");

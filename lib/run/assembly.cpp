@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/cuda.h>
-#include <chrono>
 
 #include <algorithm>
 #include <cstdlib>
@@ -247,10 +246,9 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   choose_attention(assembly);
 
   // What the leader trains and prepares the others find, however long it takes.
-  constexpr std::chrono::hours kPreparing(24);
-  if (!assembly.group->is_leader()) assembly.group->barrier(kPreparing);
+  if (!assembly.group->is_leader()) assembly.group->barrier(dist::kLongWait);
   set_task(assembly, recipe, tasks::registry().at(assembly.run.task).make(recipe));
-  if (assembly.group->is_leader()) assembly.group->barrier(kPreparing);
+  if (assembly.group->is_leader()) assembly.group->barrier(dist::kLongWait);
   assembly.total_steps = last_step(assembly.train, assembly.workload.step);
 
   build(assembly, recipe);

@@ -54,6 +54,7 @@ nlohmann::json run_summary(const Assembly& assembly, const TrainState& state, in
           {"memory",
            {{"estimated_bytes", estimate.total()},
             {"state_bytes", estimate.parameters + estimate.gradients + estimate.optimizer_states},
+            {"decomposition_bytes", state.decomposition_mib * (1 << 20)},
             {"measured_bytes", measured_bytes},
             {"resident_bytes", peak_memory_bytes(assembly.device)}}},
           {"seconds", state.elapsed_s + times.evaluation + times.saving},

@@ -85,6 +85,7 @@ void read_state(const Json& run, RunRecord& record) {
   record.estimated_bytes = number_at(summary, {"memory", "estimated_bytes"});
   record.measured_bytes = number_at(summary, {"memory", "measured_bytes"});
   record.state_bytes = number_at(summary, {"memory", "state_bytes"});
+  record.decomposition_bytes = number_at(summary, {"memory", "decomposition_bytes"});
   record.seconds = number_at(summary, {"seconds"});
   record.time_split = numbers_of(summary, "time_split");
   record.version = text_of(summary, "version");
@@ -119,7 +120,8 @@ std::optional<double> result_of(const RunRecord& run, const std::string& metric)
   const std::map<std::string, double> facts = {{"run/hours", (split_s("compute") + split_s("svd")) / kHour},
                                                {"run/svd_hours", split_s("svd") / kHour},
                                                {"run/memory_mib", run.measured_bytes / kMebibyte},
-                                               {"run/state_mib", run.state_bytes / kMebibyte}};
+                                               {"run/state_mib", run.state_bytes / kMebibyte},
+                                               {"run/svd_mib", run.decomposition_bytes / kMebibyte}};
   const auto fact = facts.find(metric);
   if (fact == facts.end() || (fact->second == 0 && metric != "run/svd_hours")) return std::nullopt;  // 0: not known
   return fact->second;

@@ -33,7 +33,8 @@ struct RunRecord {
   int64_t parameters_trainable = 0;
   double estimated_bytes = 0;
   double measured_bytes = 0;
-  double state_bytes = 0;  ///< weights, gradients and the optimizer's states
+  double state_bytes = 0;          ///< weights, gradients and the optimizer's states
+  double decomposition_bytes = 0;  ///< the most that one SVD took beside them
   double seconds = 0;
   std::map<std::string, double> time_split = {};  ///< "compute", "data", "evaluation", "saving", "svd" → seconds
   std::string version = {};
@@ -43,7 +44,7 @@ struct RunRecord {
 };
 
 /// A result by its name, in the unit of files: one of `results`, or of what the run took: "run/hours", "run/svd_hours" (both
-/// of training alone), "run/memory_mib" (measured peak), "run/state_mib".
+/// of training alone), "run/memory_mib" (measured peak), "run/state_mib", "run/svd_mib".
 std::optional<double> result_of(const RunRecord& run, const std::string& metric);
 
 /// Reads run.json, recipe.yaml and metrics.jsonl of a run directory. Never throws for what a run left behind:

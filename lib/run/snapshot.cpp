@@ -32,6 +32,7 @@ nlohmann::json TrainState::to_json() const {
       {"step", step},
       {"elapsed_s", elapsed_s},
       {"times", {{"evaluation", times.evaluation}, {"saving", times.saving}, {"decomposition", times.decomposition}}},
+      {"decomposition_mib", decomposition_mib},
       {"skipped_steps", skipped_steps},
       {"clipped_steps", clipped_steps},
       {"evaluation_due", evaluation_due},
@@ -55,6 +56,7 @@ TrainState TrainState::from_json(const nlohmann::json& json) {
     times.at("saving").get_to(state.times.saving);
     times.at("decomposition").get_to(state.times.decomposition);
   }
+  state.decomposition_mib = json.value("decomposition_mib", 0.0);  // older checkpoints did not keep it
   json.at("skipped_steps").get_to(state.skipped_steps);
   state.clipped_steps = json.value("clipped_steps", int64_t{0});  // older checkpoints did not count
   state.evaluation_due = json.value("evaluation_due", false);

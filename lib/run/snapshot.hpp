@@ -22,9 +22,10 @@ struct TrainState {
   int64_t step = 0;      ///< optimizer steps done
   double elapsed_s = 0;  ///< training time over all attempts
   TimeSplit times;
-  int64_t skipped_steps = 0;    ///< in a row, for a non-finite loss or gradient
-  int64_t clipped_steps = 0;    ///< whose gradients optim.grad_clip scaled down
-  bool evaluation_due = false;  ///< after this step; a stop has cut it short
+  double decomposition_mib = 0;  ///< the most that one decomposition has taken beside the model
+  int64_t skipped_steps = 0;     ///< in a row, for a non-finite loss or gradient
+  int64_t clipped_steps = 0;     ///< whose gradients optim.grad_clip scaled down
+  bool evaluation_due = false;   ///< after this step; a stop has cut it short
 
   SpikeWatch spike_watch;
   int64_t spikes = 0;              ///< steps that train.on_spike left out or went back from

@@ -83,7 +83,6 @@ class Session {
  private:
   void join_group();
   bool leads() const { return group_->is_leader(); }
-  void require_same(const std::string& what, const std::string& mine) const;
   void share_start() const;
   TrainOutcome dry_run();
   std::optional<TrainOutcome> finished_already() const;
@@ -127,16 +126,8 @@ void Session::join_group() {
                                  .folder = run_dir_,
                                  .device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device),
                                  .backend = options.backend});
-  require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
-  require_same("recipe", recipe_.hash() + " with seed " + recipe_.text("seed"));
-}
-
-void Session::require_same(const std::string& what, const std::string& mine) const {
-  const auto all = group_->gather(mine);
-  for (size_t rank = 1; rank < all.size(); ++rank)
-    if (all[rank] != all[0])
-      throw DistributedError(fmt::format("rank 0 has the {} {}, but rank {} has {}", what, all[0], rank, all[rank]),
-                             "every process of a run needs the same program, recipe and data");
+  group_->require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
+  group_->require_same("recipe", recipe_.hash() + " with seed " + recipe_.text("seed"));
 }
 
 /// Everything starts from the leader's bits: a decomposition may come out otherwise on another kind of processor.
@@ -212,7 +203,7 @@ TrainOutcome Session::run_locked() {
     };
     meter_.emplace(device.type());
     advised([] { return "while building the model"; }, [&] { assembly_ = assemble(recipe_, group_); });
-    require_same("data", assembly_.task->data_sha256());
+    group_->require_same("data", assembly_.task->data_sha256());
     match_rates(assembly_, recipe_);
     BestTracker best(tracker);
     TrainState state;

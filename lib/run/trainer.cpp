@@ -127,6 +127,8 @@ bool Trainer::take_step() {
     parts_.journal.event(state_.step + 1, event.name, fields);
     if (const auto found = event.values.find("method/svd_s"); found != event.values.end())
       state_.times.decomposition += found->second;
+    if (const auto found = event.values.find("method/svd_mib"); found != event.values.end())
+      state_.decomposition_mib = std::max(state_.decomposition_mib, found->second);
   }
   ++state_.step;
   return true;

@@ -7,9 +7,10 @@ namespace sst::tensor {
 /// LibTorch reports every allocation to whoever sits in the profiler's place of the thread's debug info.
 class TensorMemoryMeter::Reporter final : public c10::MemoryReportingInfoBase {
  public:
-  explicit Reporter(c10::DeviceType device) : device_(device) {}
-  void reportMemoryUsage(void* /*ptr*/, int64_t bytes, size_t /*total_allocated*/, size_t /*total_reserved*/,
+  Reporter(c10::DeviceType device, c10::MemoryReportingInfoBase* outer) : device_(device), outer_(outer) {}
+  void reportMemoryUsage(void* pointer, int64_t bytes, size_t total_allocated, size_t total_reserved,
                          c10::Device device) override {
+    if (outer_ != nullptr) outer_->reportMemoryUsage(pointer, bytes, total_allocated, total_reserved, device);
     if (device.type() != device_) return;
     const int64_t live = live_ += bytes;
     int64_t peak = peak_;
@@ -22,10 +23,19 @@ class TensorMemoryMeter::Reporter final : public c10::MemoryReportingInfoBase {
 
  private:
   c10::DeviceType device_;
+  c10::MemoryReportingInfoBase* outer_;  ///< lives longer; may be none
 };
 
-TensorMemoryMeter::TensorMemoryMeter(c10::DeviceType device)
-    : reporter_(std::make_shared<Reporter>(device)),
+namespace {
+
+c10::MemoryReportingInfoBase* meter_around() {
+  return static_cast<c10::MemoryReportingInfoBase*>(c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE));
+}
+
+}  // namespace
+
+TensorMemoryMeter::TensorMemoryMeter(c10::DeviceType device, Outer outer)
+    : reporter_(std::make_shared<Reporter>(device, outer == Outer::kCountsToo ? meter_around() : nullptr)),
       guard_(std::make_unique<c10::DebugInfoGuard>(c10::DebugInfoKind::PROFILER_STATE, reporter_)) {}
 
 TensorMemoryMeter::~TensorMemoryMeter() = default;

@@ -9,12 +9,15 @@
 
 namespace sst::tensor {
 
-/// Counts the bytes of tensors on one kind of device that are made on this thread and in the backward passes it starts, while the meter
-/// lives. What was there before does not count, nor does its end; start the meter before the model is made. Memory that
-/// parallel loops or other threads take for themselves is not seen.
+/// Counts the bytes of tensors on one kind of device that are made on this thread and in the backward passes it starts, while
+/// the meter lives. What was there before does not count, nor does its end; start the meter before the model is made. Memory
+/// that parallel loops or other threads take for themselves is not seen.
 class TensorMemoryMeter {
  public:
-  explicit TensorMemoryMeter(c10::DeviceType device = c10::DeviceType::CPU);
+  /// What a meter around this one sees meanwhile.
+  enum class Outer { kSeesNothing, kCountsToo };
+
+  explicit TensorMemoryMeter(c10::DeviceType device = c10::DeviceType::CPU, Outer outer = Outer::kSeesNothing);
   ~TensorMemoryMeter();
   TensorMemoryMeter(const TensorMemoryMeter&) = delete;
   TensorMemoryMeter& operator=(const TensorMemoryMeter&) = delete;

@@ -40,38 +40,42 @@ void PartWriter::flush() {
 
 void PartWriter::finish(const ReadFiles& read) {
   flush();
-  tokens_.finish();
-  documents_.finish();
   auto files = nlohmann::ordered_json::array();
   for (const CorpusFile& file : read.files)
     files.push_back(
         {{"path", file.path}, {"bytes", file.bytes}, {"modified_ns", file.modified_ns}, {"sha256", file.sha256}});
-  write_file_synced(files_of(path_),
-                    nlohmann::ordered_json({{"files", files}, {"skipped_members", read.skipped_members}}).dump());
+  const nlohmann::ordered_json json = {{"files", files},
+                                       {"skipped_members", read.skipped_members},
+                                       {"tokens_sha256", tokens_.finish().sha256},
+                                       {"documents_sha256", documents_.finish().sha256}};
+  write_file_synced(files_of(path_), json.dump());
 }
 
-ReadFiles take_part(const fs::path& folder, const std::string& name, TokenType type,
+ReadFiles read_part(const fs::path& folder, const std::string& name, TokenType type,
                     const std::function<void(const EncodedDocument&)>& consume) {
   const fs::path part = folder / name;
-  const auto json = nlohmann::json::parse(read_file(files_of(part)));
+  const auto require_whole = [&](bool is_whole) {
+    if (!is_whole)
+      throw DataError("what a process has tokenized, '" + part.string() + "', is not as it wrote it",
+                      "prepare the data again");
+  };
+  const auto json = nlohmann::json::parse(read_file(files_of(part)), nullptr, /*allow_exceptions=*/false);
+  require_whole(json.is_object());
+  const MappedFile tokens(tokens_of(part)), documents(documents_of(part));
+  require_whole(sha256_hex({tokens.data(), tokens.size()}) == json.at("tokens_sha256"));
+  require_whole(sha256_hex({documents.data(), documents.size()}) == json.at("documents_sha256"));
   ReadFiles read = {.files = {}, .skipped_members = json.at("skipped_members")};
   for (const auto& file : json.at("files"))
     read.files.push_back({.path = file.at("path"),
                           .bytes = file.at("bytes"),
                           .modified_ns = file.at("modified_ns"),
                           .sha256 = file.at("sha256")});
-  const MappedFile tokens(tokens_of(part)), documents(documents_of(part));
   const auto width = static_cast<size_t>(type);
-  const auto damaged = [&] {
-    return DataError("'" + tokens_of(part).string() + "' is not what its process wrote", "prepare the data again");
-  };
   std::vector<int32_t> ids;
   const char* next = tokens.data();
-  const char* const end = next + tokens.size();
   for (size_t at = 0; at < documents.size(); at += sizeof(Sizes)) {
     Sizes sizes;
     std::memcpy(sizes.data(), documents.data() + at, sizeof(sizes));
-    if (static_cast<size_t>(sizes[0]) > static_cast<size_t>(end - next) / width) throw damaged();
     ids.resize(static_cast<size_t>(sizes[0]));
     for (int32_t& id : ids) {
       uint32_t value = 0;
@@ -81,8 +85,6 @@ ReadFiles take_part(const fs::path& folder, const std::string& name, TokenType t
     }
     consume({ids, sizes[1], sizes[2]});
   }
-  if (next != end) throw damaged();
-  for (const fs::path& file : {tokens_of(part), documents_of(part), files_of(part)}) fs::remove(file);
   return read;
 }
 

@@ -22,7 +22,7 @@ struct ReadFiles {
 /// for which the documents of all processes before have to be counted.
 class PartWriter {
  public:
-  /// Throws ResourceError, as the others here.
+  /// Its three files are `name` with an ending. Throws ResourceError, as the others here.
   PartWriter(const std::filesystem::path& folder, const std::string& name, TokenType type);
 
   void write(const EncodedDocument& document);
@@ -37,9 +37,9 @@ class PartWriter {
   std::string buffer_;  ///< of documents_
 };
 
-/// Hands on the documents of a part in order, then removes it.
-///   throws    DataError when it is not there whole
-ReadFiles take_part(const std::filesystem::path& folder, const std::string& name, TokenType type,
+/// Hands on the documents of a part in order.
+///   throws    DataError when it is not there, or not as its process wrote it
+ReadFiles read_part(const std::filesystem::path& folder, const std::string& name, TokenType type,
                     const std::function<void(const EncodedDocument&)>& consume);
 
 }  // namespace sst::text

@@ -3,15 +3,19 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <random>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/file.hpp"
+#include "core/log.hpp"
 #include "core/seeds.hpp"
 #include "core/text.hpp"
 #include "text/corpus_part.hpp"
@@ -49,7 +53,6 @@ class SplitWriter {
     if (shard_) close();
     return split_;
   }
-  const SplitEntry& so_far() const { return split_; }
 
  private:
   void open() {
@@ -123,11 +126,14 @@ class CorpusEncoder {
 
 class Pipeline {
  public:
-  Pipeline(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const PrepareOptions& options, fs::path folder)
+  /// `attempt` is of this preparation alone: what a process of an earlier one still writes is never read.
+  Pipeline(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const PrepareOptions& options, fs::path folder,
+           int64_t attempt)
       : corpus_(corpus),
         tokenizer_(tokenizer),
         options_(options),
         folder_(std::move(folder)),
+        parts_(folder_ / fmt::format("parts-{:x}", attempt)),
         type_(token_type_for(tokenizer.size())),
         encoder_(corpus, tokenizer, options.threads),
         train_files_(share_of(corpus.train, options.preparers.rank)),
@@ -136,16 +142,33 @@ class Pipeline {
         valid_(folder_, "valid", type_, options.shard_tokens) {
     for (const auto* files : {&train_files_, &valid_files_})
       for (const fs::path& path : *files) progress_.total_bytes += stat_corpus_file(path).bytes;
+    progress_.shares = options.preparers.size;
+  }
+
+  /// The leader's, before the others begin.
+  void make_room() const {
+    if (options_.preparers.is_alone()) return;
+    std::error_code error;
+    fs::create_directory(parts_, error);
+    if (error) throw ResourceError("cannot make the folder '" + parts_.string() + "': " + error.message());
+    const auto shares = [&](int64_t rank) {
+      return share_of(corpus_.train, rank).size() + share_of(corpus_.valid, rank).size();
+    };
+    for (int64_t rank = 0; rank < options_.preparers.size; ++rank)
+      if (shares(rank) == 0)
+        log::warning("{} files are too few for {} processes, or too unequal: process {} has nothing to do",
+                     corpus_.train.size() + corpus_.valid.size(), options_.preparers.size, rank);
   }
 
   /// What this one of several processes tokenizes.
   void write_parts() {
     for (const auto& [split, files] : {std::pair("train", &train_files_), std::pair("valid", &valid_files_)}) {
       if (files->empty()) continue;
-      fault_point("prepare.part");
-      PartWriter part(folder_, part_name(split, options_.preparers.rank), type_);
+      fault_point(fmt::format("prepare.part.rank{}", options_.preparers.rank));
+      PartWriter part(parts_, part_name(split, options_.preparers.rank), type_);
       part.finish(encode(*files, [&](const EncodedDocument& document) { part.write(document); }));
     }
+    report(/*at_end=*/true);
   }
 
   /// All shards, from the parts where there are several processes.
@@ -172,10 +195,7 @@ class Pipeline {
     report(/*at_end=*/true);
     made.skipped_members = train.skipped_members + valid.skipped_members;
     made.total = progress_;
-    const SplitEntry &trained = made.manifest.train, &held_out = made.manifest.valid;  // of all processes
-    made.total.documents = trained.documents + held_out.documents;
-    made.total.tokens = trained.tokens + held_out.tokens;
-    made.total.text_bytes = trained.bytes + held_out.bytes;
+    if (!options_.preparers.is_alone()) fs::remove_all(parts_);
     return made;
   }
 
@@ -192,23 +212,37 @@ class Pipeline {
   ReadFiles encode(const std::vector<fs::path>& files, const Consume& consume) {
     return encoder_.encode(files, [&](const EncodedDocument& document) {
       consume(document);
-      ++progress_.documents;
-      progress_.tokens += static_cast<int64_t>(document.ids.size());
-      progress_.text_bytes += document.text_bytes;
-      report();
+      count(document);
     });
+  }
+
+  void count(const EncodedDocument& document) {
+    ++progress_.documents;
+    progress_.tokens += static_cast<int64_t>(document.ids.size());
+    progress_.text_bytes += document.text_bytes;
+    report();
   }
 
   /// The documents of a whole split, in order.
   ReadFiles documents_of(const char* split, const std::vector<fs::path>& files, const Consume& consume) {
     if (options_.preparers.is_alone()) return encode(files, consume);
+    if (!progress_.joining) progress_ = {.seconds = progress_.seconds, .shares = progress_.shares, .joining = true};
     ReadFiles all;
     for (int64_t rank = 0; rank < options_.preparers.size; ++rank) {
       if (share_of(files, rank).empty()) continue;
-      const ReadFiles read = take_part(folder_, part_name(split, rank), type_, consume);
+      const ReadFiles read = read_part(parts_, part_name(split, rank), type_, [&](const EncodedDocument& document) {
+        consume(document);
+        count(document);
+      });
       all.files.insert(all.files.end(), read.files.begin(), read.files.end());
       all.skipped_members += read.skipped_members;
     }
+    const auto is_same = [](const CorpusFile& read, const fs::path& file) {
+      return read.path == stat_corpus_file(file).path;
+    };
+    if (!std::equal(all.files.begin(), all.files.end(), files.begin(), files.end(), is_same))
+      throw DataError("the files of the corpus changed while several processes looked at them",
+                      "run this again when they are complete");
     return all;
   }
 
@@ -225,14 +259,14 @@ class Pipeline {
   void report(bool at_end = false) {
     if (!at_end && watch_.seconds() < progress_.seconds + kProgressEvery_s) return;
     progress_.seconds = watch_.seconds();
-    progress_.read_bytes = encoder_.bytes_read();
+    if (!progress_.joining) progress_.read_bytes = encoder_.bytes_read();
     if (options_.progress) options_.progress(progress_);
   }
 
   const CorpusRecipe& corpus_;
   const Tokenizer& tokenizer_;
   const PrepareOptions& options_;
-  fs::path folder_;
+  fs::path folder_, parts_;
   TokenType type_;
   CorpusEncoder encoder_;
   std::vector<fs::path> train_files_, valid_files_;  ///< that this process tokenizes
@@ -263,10 +297,12 @@ std::optional<double> PrepareProgress::eta_s() const {
 }
 
 std::string progress_line(const PrepareProgress& progress) {
+  const std::string so_far = fmt::format("  {} documents  {} of text", with_thousands(progress.documents),
+                                         human_bytes(static_cast<double>(progress.text_bytes)));
+  if (progress.joining) return fmt::format("prepare: joining {} shares", progress.shares) + so_far;
   const int64_t percent = progress.total_bytes > 0 ? 100 * progress.read_bytes / progress.total_bytes : 0;
-  std::string line =
-      fmt::format("prepare {}%  {} documents  {} of text  {:.1f} MB/s", percent, with_thousands(progress.documents),
-                  human_bytes(static_cast<double>(progress.text_bytes)), progress.megabytes_per_s());
+  const std::string of = progress.shares > 1 ? fmt::format(" of the first of {} shares", progress.shares) : "";
+  std::string line = fmt::format("prepare {}%{}{}  {:.1f} MB/s", percent, of, so_far, progress.megabytes_per_s());
   if (const auto eta_s = progress.eta_s(); eta_s && percent < 100) line += "  eta " + human_duration(*eta_s);
   return line;
 }
@@ -297,31 +333,55 @@ bool is_held_out(int64_t document, double valid_fraction) {
   return static_cast<double>(bits) * 0x1p-53 < valid_fraction;
 }
 
-Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,
-                           const PrepareOptions& options) {
-  require_disjoint(corpus);
-  const auto there = [&]() -> std::optional<Preparation> {
-    if (!holds_token_shards(folder)) return std::nullopt;
-    Preparation found = {.manifest = read_token_manifest(folder), .was_there = true};
-    require_tokenizer(found.manifest, tokenizer, folder);
-    require_corpus(found.manifest, corpus, folder);
-    return found;
-  };
+namespace {
+
+/// The shards in `folder`, where they are there and fit.
+std::optional<Preparation> found_in(const fs::path& folder, const CorpusRecipe& corpus, const Tokenizer& tokenizer) {
+  if (!holds_token_shards(folder)) return std::nullopt;
+  Preparation found = {.manifest = read_token_manifest(folder), .was_there = true};
+  require_tokenizer(found.manifest, tokenizer, folder);
+  require_corpus(found.manifest, corpus, folder);
+  return found;
+}
+
+/// The same of what the leader says is there: another machine may see it a little later.
+Preparation shown_in(const fs::path& folder, const CorpusRecipe& corpus, const Tokenizer& tokenizer) {
+  constexpr double kMost_s = 60;
+  for (const Stopwatch watch; watch.seconds() < kMost_s; std::this_thread::sleep_for(std::chrono::milliseconds(200)))
+    if (auto found = found_in(folder, corpus, tokenizer)) return *found;
+  throw ResourceError("the first process says that '" + folder.string() + "' is there, but this one does not see it",
+                      "all processes need the same disk");
+}
+
+constexpr int64_t kIsThere = 0;  ///< said in the place of an attempt
+
+Preparation follow(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,
+                   const PrepareOptions& options) {
   const Preparers& all = options.preparers;
-  if (!all.is_leader()) {
-    all.meet();  // the leader has looked, and made room
-    if (auto found = there()) return *found;
-    Pipeline(corpus, tokenizer, options, NewFolder::temporary(folder)).write_parts();
+  if (const int64_t attempt = all.from_leader(kIsThere); attempt != kIsThere) {
+    Pipeline(corpus, tokenizer, options, NewFolder::temporary(folder), attempt).write_parts();
     all.meet();  // every part is there
     all.meet();  // and so are the shards
-    return there().value();
   }
-  if (auto found = there()) return all.meet(), *found;
+  return shown_in(folder, corpus, tokenizer);
+}
+
+Preparation lead(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,
+                 const PrepareOptions& options) {
+  const Preparers& all = options.preparers;
+  const auto say_found = [&](const Preparation& found) {
+    all.from_leader(kIsThere);
+    return found;
+  };
+  if (const auto found = found_in(folder, corpus, tokenizer)) return say_found(*found);
   NewFolder made(folder);
-  if (auto found = there()) return all.meet(), *found;  // another run has made it while this one waited
+  // Another run may have made it while this one waited.
+  if (const auto found = found_in(folder, corpus, tokenizer)) return say_found(*found);
   made.start();
-  all.meet();
-  Pipeline pipeline(corpus, tokenizer, options, made.path());
+  const int64_t attempt = 1 + static_cast<int64_t>(std::random_device()());
+  Pipeline pipeline(corpus, tokenizer, options, made.path(), attempt);
+  pipeline.make_room();
+  all.from_leader(attempt);
   if (!all.is_alone()) {
     pipeline.write_parts();
     all.meet();
@@ -332,6 +392,14 @@ Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenize
   made.publish();
   all.meet();
   return preparation;
+}
+
+}  // namespace
+
+Preparation prepare_tokens(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,
+                           const PrepareOptions& options) {
+  require_disjoint(corpus);
+  return (options.preparers.is_leader() ? lead : follow)(corpus, tokenizer, folder, options);
 }
 
 }  // namespace sst::text

@@ -19,6 +19,8 @@ struct PrepareProgress {
   int64_t text_bytes = 0;                   ///< of the documents
   int64_t read_bytes = 0, total_bytes = 0;  ///< of the files as they lie on disk
   double seconds = 0;
+  int64_t shares = 1;    ///< of several processes; all of the above is of this one's
+  bool joining = false;  ///< the leader puts all shares together
 
   double megabytes_per_s() const;       ///< of text, 10⁶ bytes
   std::optional<double> eta_s() const;  ///< nothing before there is a rate
@@ -31,7 +33,7 @@ struct PrepareOptions {
   int64_t threads = 2;                 ///< of each process that tokenize; one more reads and writes
   int64_t shard_tokens = 100'000'000;  ///< most tokens in one shard
   /// Called at most four times a second and at the end, by the calling thread. What it throws ends the preparation.
-  std::function<void(const PrepareProgress&)> progress = {};  ///< of this process's share
+  std::function<void(const PrepareProgress&)> progress = {};
   Preparers preparers = {};  ///< all call prepare_tokens with the same corpus and tokenizer; each takes whole files
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
@@ -82,6 +83,12 @@ TEST_CASE("what show prints reads back to itself", "[end_to_end]") {
   CHECK(program.run({"show", "resolved.yaml"}).out == resolved);
   CHECK(program.run({"show", "resolved.yaml", "--diff", source(recipe)}).out.empty());
   CHECK_THAT(program.run({"show", source(recipe), "--origin"}).out, ContainsSubstring(".yaml:"));
+  const auto json = nlohmann::json::parse(program.run({"show", source(recipe), "seed=7", "--json"}).out);
+  CHECK(json.at("seed") == 7);
+  CHECK(json.at("task").is_string());
+  CHECK(json.at("name").is_string());
+  CHECK(json.at("optim.lr").is_number_float());
+  CHECK(json.at("checkpoint.async") == true);
 }
 
 TEST_CASE("generated pages are those the program would write", "[end_to_end]") {

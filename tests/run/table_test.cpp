@@ -233,7 +233,9 @@ TEST_CASE("hours and memory are results of a run that a table can show", "[run]"
   run.state_bytes = 5.0 * (1 << 20);
   CHECK(result_of(run, "run/hours") == 1.5);
   CHECK(result_of(run, "run/svd_hours") == 0.5);
+  run.decomposition_bytes = 3.0 * (1 << 20);
   CHECK(result_of(run, "run/state_mib") == 5);
+  CHECK(result_of(run, "run/svd_mib") == 3);
   CHECK(result_of(run, "test/f1") == 0.8);
   CHECK_FALSE(result_of(run, "run/nothing").has_value());
 }

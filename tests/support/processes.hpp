@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kPatience(20);
 /// What body(group) gives on each of `size` processes, by rank. They are threads: each has a group of its own, and they talk
 /// over the loopback.
 template <class Body>
-auto on_each(int64_t size, const Body& body) {
+auto on_each(int64_t size, const Body& body, std::chrono::seconds timeout = kPatience) {
   using Result = decltype(body(std::declval<const dist::Group&>()));
   const TemporaryFolder folder;
   std::vector<std::future<Result>> results;
@@ -28,7 +28,7 @@ auto on_each(int64_t size, const Body& body) {
                                 .local_rank = rank,
                                 .local_size = size,
                                 .job = "test"};
-      const dist::Group group(launch, {.timeout = kPatience, .folder = folder.path()});
+      const dist::Group group(launch, {.timeout = timeout, .folder = folder.path()});
       return body(group);
     }));
   std::vector<Result> values;

@@ -50,6 +50,19 @@ TEST_CASE("meters follow one another and nest, the inner one counting", "[tensor
   CHECK(outer.peak_bytes() == 2 * kMebibyte);
 }
 
+TEST_CASE("an outer meter counts too where it is asked to", "[tensor]") {
+  const TensorMemoryMeter outer;
+  torch::Tensor kept;
+  {
+    const TensorMemoryMeter inner(c10::DeviceType::CPU, TensorMemoryMeter::Outer::kCountsToo);
+    kept = torch::empty({kFloatsInMebibyte});
+    torch::empty({kFloatsInMebibyte});
+    CHECK(inner.peak_bytes() == 2 * kMebibyte);
+  }
+  CHECK(outer.live_bytes() == kMebibyte);
+  CHECK(outer.peak_bytes() == 2 * kMebibyte);
+}
+
 TEST_CASE("another thread's tensors are not this run's", "[tensor]") {
   const TensorMemoryMeter meter;
   std::thread([] { torch::empty({kFloatsInMebibyte}); }).join();

@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <barrier>
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -72,6 +74,37 @@ struct Case {
   }
 };
 
+/// Threads in the place of processes.
+std::vector<Preparation> prepare_together(const Case& one, int64_t processes,
+                                          const std::function<void(int64_t rank)>& before_meeting = {}) {
+  std::barrier gate(processes);
+  std::atomic<int64_t> said = 0;
+  const auto from_leader = [&](int64_t rank, int64_t number) {
+    if (before_meeting) before_meeting(rank);
+    if (rank == 0) said = number;
+    gate.arrive_and_wait();
+    const int64_t answer = said;
+    gate.arrive_and_wait();  // nobody is asked anew before all have heard
+    return answer;
+  };
+  std::vector<std::future<Preparation>> futures;
+  for (int64_t rank = 0; rank < processes; ++rank)
+    futures.push_back(std::async(std::launch::async, [&, rank] {
+      try {
+        PrepareOptions options = {.threads = 1, .shard_tokens = 100'000};
+        options.preparers = {
+            .rank = rank, .size = processes, .from_leader = [&, rank](int64_t n) { return from_leader(rank, n); }};
+        return one.prepare(options);
+      } catch (...) {
+        gate.arrive_and_drop();  // the others need not wait for this one
+        throw;
+      }
+    }));
+  std::vector<Preparation> made;
+  for (auto& future : futures) made.push_back(future.get());
+  return made;
+}
+
 }  // namespace
 
 TEST_CASE("shards hold every document and a separator after it, in order", "[text]") {
@@ -127,24 +160,30 @@ TEST_CASE("processes that share the files make the shards that one process makes
   for (const int64_t processes : {2, 3, 12}) {
     CAPTURE(processes);
     one.out = one.folder / ("by-" + std::to_string(processes));
-    std::barrier together(processes);
-    std::vector<std::future<Preparation>> preparations;
-    for (int64_t rank = 0; rank < processes; ++rank)
-      preparations.push_back(std::async(std::launch::async, [&, rank] {
-        return one.prepare(
-            {.threads = 1, .shard_tokens = 100'000, .preparers = {.rank = rank, .size = processes, .meet = [&] {
-                                                                    together.arrive_and_wait();
-                                                                  }}});
-      }));
-    for (auto& preparation : preparations) {
-      const Preparation made = preparation.get();
+    for (const Preparation& made : prepare_together(one, processes))
       CHECK(manifest_json(made.manifest) == manifest_json(alone.manifest));
-    }
     CHECK(shards_of(one.out) == shards);
     CHECK_FALSE(fs::exists(one.out.string() + ".tmp"));
     for (const auto& entry : fs::directory_iterator(one.out))
       CHECK_THAT(entry.path().filename().string(), !ContainsSubstring("part"));
   }
+}
+
+TEST_CASE("what another process has tokenized is looked at before it is used", "[text]") {
+  Case one(200, 0);
+  write_corpus(one.folder / "b.txt", 200, 400);
+  one.corpus.train = {one.folder / "a.txt", one.folder / "b.txt"};
+  const std::string ending = GENERATE(".tokens", ".documents", ".json");
+  CAPTURE(ending);
+  int meetings = 0;
+  const auto cut_second_part = [&](int64_t rank) {
+    if (rank != 1 || ++meetings != 2) return;  // it has just been written
+    for (const auto& entry : fs::recursive_directory_iterator(one.out.string() + ".tmp"))
+      if (entry.path().filename() == "train_part_0001" + ending) fs::resize_file(entry.path(), entry.file_size() - 1);
+  };
+  CHECK_THROWS_WITH(prepare_together(one, 2, cut_second_part), ContainsSubstring("is not as it wrote it"));
+  CHECK_FALSE(fs::exists(one.out));
+  CHECK(prepare_together(one, 2).size() == 2);
 }
 
 TEST_CASE("shares of files are neighbours, and nobody's is much larger than a file more than equal", "[text]") {
@@ -397,6 +436,9 @@ TEST_CASE("progress tells documents, speed and the time left", "[text]") {
   CHECK(progress.eta_s() == 6.0);
   CHECK(progress_line(progress) == "prepare 25%  12,345 documents  28.6 MiB of text  15.0 MB/s  eta 6.0 s");
   CHECK_FALSE(PrepareProgress().eta_s());
+  CHECK(progress_line({.documents = 7, .shares = 3, .joining = true}) ==
+        "prepare: joining 3 shares  7 documents  0 B of text");
+  CHECK_THAT(progress_line({.shares = 3}), ContainsSubstring("prepare 0% of the first of 3 shares"));
   CHECK(progress_line({}) == "prepare 0%  0 documents  0 B of text  0.0 MB/s");
 }
 
