@@ -11,7 +11,6 @@
 #include <new>
 
 #include "core/log.hpp"
-#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "recipe/diagnostics.hpp"
@@ -101,7 +100,6 @@ void print_error(const std::string& message, const std::string& hint) {
 int main(int argc, char** argv) {
   using sst::ExitCode;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  sst::keep_freed_memory();
   // LibTorch's own warnings speak to programmers ("memory block of unknown size"); asked for by hand they still come.
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_ERROR;
   ExitCode code = ExitCode::kDone;

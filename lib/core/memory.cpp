@@ -15,8 +15,15 @@ int64_t available_memory_bytes() {
   return 0;
 }
 
+void return_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 void keep_freed_memory() {
 #ifdef __GLIBC__
+  malloc_trim(0);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
@@ -240,6 +241,7 @@ void set_budget(Assembly& assembly, double memory) {
 }  // namespace
 
 Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Group> group) {
+  return_freed_memory();
   Assembly assembly = with_options(recipe, std::move(group));
   assembly.device = resolve_device(assembly.runtime.device);
   if (assembly.device.is_cuda()) set_up_gpu(assembly);
@@ -263,6 +265,7 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.exchange = std::make_unique<GradientExchange>(assembly.group, late_gradients(assembly.task->model()));
+  keep_freed_memory();
   set_budget(assembly, kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)));
   return assembly;
 }

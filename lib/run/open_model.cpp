@@ -1,5 +1,6 @@
 #include "run/open_model.hpp"
 
+#include "core/memory.hpp"
 #include "run/assembly.hpp"
 #include "run/checkpoint_store.hpp"
 #include "run/precision.hpp"
@@ -13,6 +14,7 @@ template <class TaskType, class TaskRecipe>
 OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path& run_or_checkpoint,
                             const std::string& which, const std::string& weights, const recipe::LoadOptions& load,
                             UseDevice device) {
+  return_freed_memory();
   const auto folder = find_checkpoint(run_or_checkpoint, which);
   const auto contents = load_checkpoint(folder);
   const auto recipe = recipe_of(contents, folder, load);
@@ -38,6 +40,7 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
     nn::load_dense_tensors(opened.task->model(), trained_tensors(contents, folder, load, weights).tensors);
   }
   opened.task->model().eval();
+  keep_freed_memory();
   return opened;
 }
 

@@ -133,7 +133,7 @@ Threads::~Threads() { at::set_num_threads(before_); }
 }  // namespace sst::bench
 
 int main(int count, char** arguments) {
-  sst::keep_freed_memory();  // as the program that is measured
+  sst::keep_freed_memory();  // as the program while it trains
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   benchmark::AddCustomContext("threads", fmt::format("{}", at::get_num_threads()));

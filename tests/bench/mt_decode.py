@@ -23,7 +23,7 @@ import time
 import peers
 
 ENVIRONMENT = peers.ROOT / "build" / "ctranslate2"
-PACKAGES = ["ctranslate2==4.8.5", "numpy", "safetensors"]
+PACKAGES = ["ctranslate2==4.8.5", "numpy", "safetensors", "sentencepiece"]
 BEAM, BATCH_TOKENS = 2, 2048
 LENGTHS, MADE_LENGTHS = (1, 100), (25, 25)  # shortest and longest translations; a hardly trained model would not write
 LEAST_EQUAL, MADE_LEAST_EQUAL = 0.97, 0.8  # sums in another order decide near ties: many in a hardly trained model
@@ -46,6 +46,40 @@ def made_run(program, scratch, sentences):
     subprocess.run([program, "train", recipe, "--out", "run", *settings], cwd=scratch, check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     return scratch / "run", data / "test.src"
+
+
+class Words:
+    """Text that is cut already."""
+
+    def __init__(self, file):
+        self.words = file.read_text().split("\n")[:-1]
+
+    cut = staticmethod(str.split)
+    join = staticmethod(" ".join)
+
+
+class Pieces:
+    """SentencePiece."""
+
+    def __init__(self, file):
+        import sentencepiece
+
+        self.processor = sentencepiece.SentencePieceProcessor(str(file))
+        self.words = [self.processor.id_to_piece(i) for i in range(self.processor.get_piece_size())]
+
+    def cut(self, line):
+        return self.processor.encode(line, out_type=str)
+
+    def join(self, pieces):
+        return self.processor.decode(pieces)
+
+
+def cutter(exported, side):
+    """What cuts the text of the source (0) or the target (1)."""
+    language = json.loads((exported / "config.json").read_text())["languages"][side]
+    files = [path for path in exported.iterdir()
+             if path.suffix in (".vocab", ".model") and path.stem in ("joint", language)]
+    return (Pieces if files[0].suffix == ".model" else Words)(files[0])
 
 
 def filled_spec(exported):
@@ -102,9 +136,7 @@ def filled_spec(exported):
         spec.decoder.projection.bias = tensors["generator.bias"]
 
     def vocabulary(side, rows):
-        files = [path for path in exported.iterdir() if path.suffix == ".vocab"]
-        named = [path for path in files if path.stem in ("joint", config["languages"][side])]
-        words = named[0].read_text().split("\n")[:-1]
+        words = cutter(exported, side).words
         return words + [f"<row {row}>" for row in range(len(words), rows)]
 
     spec.register_source_vocabulary(vocabulary(0, ids["source_size"]))
@@ -125,7 +157,8 @@ def measure_peer(exported, source, threads, shortest, longest):
         spec.optimize()
         spec.save(folder)
         translator = ctranslate2.Translator(folder, inter_threads=1, intra_threads=int(threads), compute_type="float32")
-        lines = [line.split() for line in pathlib.Path(source).read_text().split("\n")[:-1]]
+        cut, join = cutter(pathlib.Path(exported), 0).cut, cutter(pathlib.Path(exported), 1).join
+        lines = [cut(line) for line in pathlib.Path(source).read_text().split("\n")[:-1]]
 
         def translate(some):
             return translator.translate_batch(some, beam_size=BEAM, length_penalty=0, max_decoding_length=int(longest),
@@ -137,11 +170,11 @@ def measure_peer(exported, source, threads, shortest, longest):
         results = translate(lines)
         seconds = time.monotonic() - start
     print(json.dumps({"seconds": seconds, "version": ctranslate2.__version__,
-                      "translations": [" ".join(result.hypotheses[0]) for result in results]}))
+                      "translations": [join(result.hypotheses[0]) for result in results]}))
 
 
-def run_ours(program, run, source, threads, shortest, longest):
-    command = [program, "translate", run, "--raw", "--beam", BEAM, "--min-length", shortest, "--max-length", longest,
+def run_ours(program, run, source, threads, shortest, longest, is_cut):
+    command = [program, "translate", run, *(["--raw"] if is_cut else []), "--beam", BEAM, "--min-length", shortest, "--max-length", longest,
                "--batch-tokens", BATCH_TOKENS, "eval.decode.length_norm=none", "--input"]
     with tempfile.TemporaryDirectory() as folder:
         one = pathlib.Path(folder) / "one"
@@ -173,7 +206,8 @@ def main():
             arguments.program, scratch, arguments.sentences)
         subprocess.run([arguments.program, "export", run, "--format", "safetensors", "--out", scratch / "exported"],
                        check=True, stdout=subprocess.DEVNULL)
-        ours, seconds = run_ours(arguments.program, run, source, arguments.threads, *lengths)
+        is_cut = not list((scratch / "exported").glob("*.model"))
+        ours, seconds = run_ours(arguments.program, run, source, arguments.threads, *lengths, is_cut)
         output, _, _ = peers.run([python, __file__, "--peer", scratch / "exported", source, arguments.threads,
                                   *lengths], arguments.threads)
     theirs = json.loads(output.splitlines()[-1])

@@ -26,7 +26,7 @@ def recipe(folder, steps):
     return ["builtin:lm/opt_125m", f"data_root={folder}", "data.format=text", "data.train=text.txt",
             "data.valid_fraction=0", "data.seq_len=512", "tokenizer.type=bytes", "tokenizer.model=null",
             "method={name: full}", "train.global_batch_tokens=1024", "train.recompute=none", "precision=fp32",
-            f"train.max_steps={steps}", "eval.every=null", "checkpoint.keep_best=0", "logging.every=1", "sweep=null"]
+            f"train.max_steps={steps}", "eval.every=off", "checkpoint.keep_best=0", "logging.every=1", "sweep=null"]
 
 
 def seconds_of_steps(program, words, threads):

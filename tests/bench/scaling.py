@@ -80,7 +80,7 @@ def main():
     parser.add_argument("--install", action="store_true")
     arguments = parser.parse_args()
     python = peers.python(arguments.install, packages=["torch==2.13.0", "numpy"])
-    words = [arguments.recipe, f"data_root={arguments.data}", "sweep=null", "eval.every=null", "logging.every=1",
+    words = [arguments.recipe, f"data_root={arguments.data}", "sweep=null", "eval.every=off", "logging.every=1",
              f"checkpoint.every={10 ** 6}", "checkpoint.keep_best=0", f"train.max_steps={arguments.steps}"]
     shown = json.loads(subprocess.run([arguments.program, "show", *words, "--json"], check=True, text=True,
                                       stdout=subprocess.PIPE).stdout)
