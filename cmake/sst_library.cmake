@@ -23,7 +23,7 @@ set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 
 function(sst_warnings target)
   # -Wno-restrict: GCC 12 sees overlaps in std::string that are not there (GCC bug 105651).
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wno-restrict)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   if(SST_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

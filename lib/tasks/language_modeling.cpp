@@ -87,14 +87,13 @@ void LanguageModeling::keep_micro_batch(int64_t samples) {
     micro_batch_ = samples;
 }
 
-const LanguageModeling::Kept& LanguageModeling::kept() const {
+const KeptActivations& LanguageModeling::kept() const {
   if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(kMeasuredTokens);
   return *kept_;
 }
 
-/// Measured rather than modelled, so that it holds for every family, method and precision: what is alive behind the loss
-/// of one and of two short sequences. All but attention with dropout is linear in their length.
-LanguageModeling::Kept LanguageModeling::measured(int64_t tokens) const {
+/// With short sequences: all but attention with dropout is linear in their length.
+KeptActivations LanguageModeling::measured(int64_t tokens) const {
   const int64_t full = recipe_.data.seq_len;
   const int64_t length = config_.attention_dropout > 0 ? full : std::min(full, tokens);
   const auto alive_after = [&](int64_t sequences, bool recompute) {
@@ -104,20 +103,16 @@ LanguageModeling::Kept LanguageModeling::measured(int64_t tokens) const {
     const auto loss = loss_of({.inputs = ids, .targets = ids}, pass);
     return static_cast<double>(meter.live_bytes());
   };
+  KeptActivations kept = measure_activations(alive_after, 1, 2, recomputes_blocks(), config_.num_layers);
   const double scale = static_cast<double>(full) / static_cast<double>(length);
-  const auto measure = [&](bool recompute) -> Kept {
-    // Copies in the compute type and the like are made the first time, and stay.
-    const double first = alive_after(1, recompute), one = alive_after(1, recompute), two = alive_after(2, recompute);
-    return {.per_sequence = (two - one) * scale, .fixed = first + one - two};
-  };
-  Kept kept = measure(recomputes_blocks());
-  if (recomputes_blocks()) kept.inside_block = measure(false).per_sequence / static_cast<double>(config_.num_layers);
+  kept.per_sample *= scale;
+  kept.inside_block *= scale;
   return kept;
 }
 
 /// Of a model that has no memory, with plain matrices: everything is linear in the number of blocks and of words, so that
 /// three small models on a CPU tell what it keeps.
-LanguageModeling::Kept LanguageModeling::by_blocks() const {
+KeptActivations LanguageModeling::by_blocks() const {
   constexpr int64_t kFewWords = 512;
   const auto of = [&](int64_t blocks, int64_t words) {
     auto config = config_;
@@ -128,22 +123,22 @@ LanguageModeling::Kept LanguageModeling::by_blocks() const {
     few.build({.tensors = torch::TensorOptions(torch::kFloat32), .init = {.kind = nn::InitScheme::Kind::kZero}});
     return few.measured(/*tokens=*/4);
   };
-  const Kept base = of(1, kFewWords), block = of(2, kFewWords), words = of(1, 2 * kFewWords);
+  const KeptActivations base = of(1, kFewWords), block = of(2, kFewWords), words = of(1, 2 * kFewWords);
   const auto more_blocks = static_cast<double>(config_.num_layers - 1);
   const auto more_words = static_cast<double>(config_.vocab_size - kFewWords) / kFewWords;
-  const auto at_full_size = [&](double Kept::*part) {
+  const auto at_full_size = [&](double KeptActivations::*part) {
     return base.*part + more_blocks * (block.*part - base.*part) + more_words * (words.*part - base.*part);
   };
   const double inside = 2 * block.inside_block - base.inside_block;  // without its share of what surrounds the blocks
-  return {
-      .per_sequence = at_full_size(&Kept::per_sequence), .inside_block = inside, .fixed = at_full_size(&Kept::fixed)};
+  return {.per_sample = at_full_size(&KeptActivations::per_sample),
+          .inside_block = inside,
+          .fixed = at_full_size(&KeptActivations::fixed)};
 }
 
 /// Of one forward pass and the logits that live beside it.
 double LanguageModeling::bytes_at_once(int64_t sequences) const {
   const double logits = static_cast<double>(sequences * recipe_.data.seq_len * config_.vocab_size) * 4;
-  return kept().fixed + (kept().per_sequence + kept().inside_block) * static_cast<double>(sequences) +
-         std::min(logits, static_cast<double>(nn::kLogitBytes));
+  return kept().of(sequences) + std::min(logits, static_cast<double>(nn::kLogitBytes));
 }
 
 double LanguageModeling::activation_bytes() const { return bytes_at_once(micro_batch()); }

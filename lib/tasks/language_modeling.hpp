@@ -10,6 +10,7 @@
 #include "data/language_data.hpp"
 #include "data/prefetch.hpp"
 #include "models/language_model.hpp"
+#include "tasks/kept_activations.hpp"
 #include "tasks/language_recipe.hpp"
 #include "tasks/task.hpp"
 
@@ -68,14 +69,9 @@ class LanguageModeling final : public Task {
   const data::LanguageData& data() const;
   int64_t micro_batch() const;  ///< sequences that this process computes at a time
   int64_t together() const { return micro_batch() * group().size(); }
-  /// Bytes that one forward pass keeps for backward: for each sequence, and whatever their number. Where blocks are
-  /// recomputed, `inside_block` is what backward has of one of them beside.
-  struct Kept {
-    double per_sequence = 0, inside_block = 0, fixed = 0;
-  };
-  const Kept& kept() const;
-  Kept measured(int64_t tokens) const;  ///< with sequences of so many tokens
-  Kept by_blocks() const;
+  const KeptActivations& kept() const;
+  KeptActivations measured(int64_t tokens) const;  ///< with sequences of so many tokens
+  KeptActivations by_blocks() const;
   double bytes_at_once(int64_t sequences) const;
   double step_bytes(double gradients, int64_t sequences) const;
 
@@ -84,7 +80,7 @@ class LanguageModeling final : public Task {
   models::LanguageModelConfig config_;
   mutable std::optional<data::LanguageData> data_;
   mutable int64_t micro_batch_ = 0;
-  mutable std::optional<Kept> kept_;
+  mutable std::optional<KeptActivations> kept_;
   std::optional<double> memory_budget_;
   std::optional<torch::ScalarType> compute_;
   std::shared_ptr<models::LanguageModel> model_;

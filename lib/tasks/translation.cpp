@@ -11,8 +11,10 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/text.hpp"
+#include "nn/token_loss.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "tensor/device_memory.hpp"
+#include "tensor/memory_meter.hpp"
 #include "text/line_reader.hpp"
 #include "text/unicode_properties.hpp"
 #include "text/utf8.hpp"
@@ -440,15 +442,54 @@ std::string Translation::data_sha256() const {
 }
 
 /// Per token and block the inputs of its maps, norms and attentions; two thirds of them in the decoder.
+/// Of the first epoch, by places in its padded tensors.
+std::span<const int64_t> Translation::largest_batch(const data::PairBatches& epoch) const {
+  const auto lengths = corpora().train.lengths();
+  int64_t largest = 0, most = 0;
+  for (int64_t index = 0; index < epoch.size(); ++index) {
+    int64_t source = 0, target = 0;
+    for (const int64_t pair : epoch[index]) {
+      source = std::max<int64_t>(source, lengths[static_cast<size_t>(pair)].source);
+      target = std::max<int64_t>(target, lengths[static_cast<size_t>(pair)].target + 1);
+    }
+    const int64_t places = std::ssize(epoch[index]) * (source + target);
+    if (places > most) std::tie(largest, most) = std::pair(index, places);
+  }
+  return epoch[largest];
+}
+
+/// Of the largest batch, measured with an eighth and with a quarter of its sentences, the longest one among them.
 double Translation::activation_bytes() const {
-  const auto& all = corpora();
-  const auto& model = recipe_.model;
-  const double hidden = static_cast<double>(model.hidden_size), inner = static_cast<double>(model.inner_size());
-  const double rows = static_cast<double>(std::max(all.source_tokens, all.target_tokens)) /
-                      static_cast<double>(all.batches * group().size());
-  const double per_block = recipe_.step.recompute == "blocks" ? hidden : 10 * hidden + 3 * inner;
-  const double blocks = static_cast<double>(model.encoder_layers) + 1.6 * static_cast<double>(model.decoder_layers);
-  return 4 * rows * (per_block * blocks + 6 * hidden);
+  const auto epoch = epoch_of(corpora().train, 0);
+  const auto pairs = largest_batch(epoch);
+  if (!kept_) {
+    std::vector<int64_t> by_length(pairs.begin(), pairs.end());
+    const auto length = [&](int64_t pair) {
+      const auto& both = corpora().train.lengths()[static_cast<size_t>(pair)];
+      return both.source + both.target;
+    };
+    std::stable_sort(by_length.begin(), by_length.end(), [&](int64_t a, int64_t b) { return length(a) > length(b); });
+    const auto alive_after = [&](int64_t sentences, bool recompute) {
+      std::vector<int64_t> some;  // of all lengths alike
+      for (int64_t i = 0; i < sentences; ++i)
+        some.push_back(by_length[static_cast<size_t>(i * std::ssize(by_length) / sentences)]);
+      const tensor::TensorMemoryMeter meter(device_.type());
+      const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
+      const auto loss = model_->loss(on(device_, batch(corpora().train, some)),
+                                     {.label_smoothing = recipe_.step.label_smoothing}, pass);
+      return static_cast<double>(meter.live_bytes());
+    };
+    const int64_t few = std::max<int64_t>(std::ssize(pairs) / 8, 1);
+    kept_ = measure_activations(alive_after, few, 2 * few, recomputes_blocks(),
+                                recipe_.model.encoder_layers + recipe_.model.decoder_layers);
+  }
+  int64_t words = 0;
+  for (const int64_t pair : pairs) words += corpora().train.lengths()[static_cast<size_t>(pair)].target + 1;
+  const auto [begin, end] = group().share_of(std::ssize(pairs));
+  const double scores = 4.0 * static_cast<double>(words * vocabulary_.target_size) * static_cast<double>(end - begin) /
+                        static_cast<double>(pairs.size());
+  const bool in_parts = recipe_.model.geometry == "euclidean";  // products are scores as they come
+  return kept_->of(end - begin) + (in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
 }
 
 }  // namespace sst::tasks

@@ -11,6 +11,7 @@
 #include "data/prefetch.hpp"
 #include "models/beam_search.hpp"
 #include "models/translation_model.hpp"
+#include "tasks/kept_activations.hpp"
 #include "tasks/task.hpp"
 #include "tasks/translation_recipe.hpp"
 #include "text/parallel_corpus.hpp"
@@ -72,6 +73,8 @@ class Translation final : public Task {
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override;
   double activation_bytes() const override;
+  bool recomputes_blocks() const override { return recipe_.step.recompute == "blocks"; }
+  void set_memory_budget(double /*bytes*/, const nn::Pass& pass) override { compute_ = pass.compute; }
 
   const TranslationRecipe& recipe() const { return recipe_; }
 
@@ -82,6 +85,7 @@ class Translation final : public Task {
   bool decodes(const std::string& split) const;
   int64_t evaluated_pairs(const std::string& split) const;
   data::PairBatches epoch_of(const text::ParallelCorpus& corpus, int64_t epoch) const;
+  std::span<const int64_t> largest_batch(const data::PairBatches& epoch) const;
   std::vector<int64_t> source_ids(const std::string& line) const;
   /// One micro-batch of the endless list.
   models::TranslationBatch training_batch(int64_t micro_batch) const;
@@ -103,6 +107,8 @@ class Translation final : public Task {
   mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that make_step asked for last
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
+  std::optional<torch::ScalarType> compute_;
+  mutable std::optional<KeptActivations> kept_;
   struct Step {
     std::vector<models::TranslationBatch> batches;
     double targets = 0;  ///< words to predict

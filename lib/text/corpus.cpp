@@ -78,6 +78,8 @@ std::string text_of_json(const RawDocument& document, const std::string& key) {
   } catch (const nlohmann::json::parse_error& error) {
     throw DataError(document.where(error.byte > 0 ? error.byte - 1 : 0) + ": malformed JSON: " + reason_of(error),
                     "every line must be one JSON object");
+  } catch (const nlohmann::json::out_of_range&) {  // it does not say where
+    throw DataError(document.where() + ": malformed JSON: it has a number that is too large");
   }
   if (!object.is_object())
     throw DataError(fmt::format("{}: expected a JSON object, found {} {}", document.where(),

@@ -62,8 +62,8 @@ ReadFiles read_part(const fs::path& folder, const std::string& name, TokenType t
   const auto json = nlohmann::json::parse(read_file(files_of(part)), nullptr, /*allow_exceptions=*/false);
   require_whole(json.is_object());
   const MappedFile tokens(tokens_of(part)), documents(documents_of(part));
-  require_whole(sha256_hex({tokens.data(), tokens.size()}) == json.at("tokens_sha256"));
-  require_whole(sha256_hex({documents.data(), documents.size()}) == json.at("documents_sha256"));
+  require_whole(sha256_hex({tokens.data(), tokens.size()}) == json.at("tokens_sha256").get<std::string>());
+  require_whole(sha256_hex({documents.data(), documents.size()}) == json.at("documents_sha256").get<std::string>());
   ReadFiles read = {.files = {}, .skipped_members = json.at("skipped_members")};
   for (const auto& file : json.at("files"))
     read.files.push_back({.path = file.at("path"),

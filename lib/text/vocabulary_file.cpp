@@ -26,6 +26,8 @@ nlohmann::json parse_json(const std::filesystem::path& path, const std::string& 
     std::string reason = error.what();
     if (const size_t mark = reason.rfind(": "); mark != std::string::npos) reason.erase(0, mark + 2);
     throw DataError(fmt::format("{}:{}:{}: this is not JSON: {}", path.string(), line, column, reason));
+  } catch (const nlohmann::json::out_of_range&) {  // it does not say where
+    fail_in(path, "this is not JSON that can be read: it has a number that is too large");
   }
 }
 

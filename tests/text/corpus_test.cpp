@@ -129,6 +129,7 @@ TEST_CASE("what is wrong with a document is said with file, line and byte", "[te
   CHECK_THAT(jsonl_error("{\"title\":\"t\"}"),
              ContainsSubstring("line 2 (byte 14): the object has no key 'text'; it has 'title'"));
   CHECK_THAT(jsonl_error("{\"text\":3}"), ContainsSubstring("'text' is a number, not a string"));
+  CHECK_THAT(jsonl_error("{\"text\":\"t\",\"score\":1e999}"), ContainsSubstring("a number that is too large"));
   CHECK_THAT(jsonl_error("[1]"), ContainsSubstring("expected a JSON object, found an array"));
   CHECK_THAT(jsonl_error("{\"text\":\"\xff\"}"), ContainsSubstring("line 2 (byte 23): malformed JSON"));
   CHECK_THAT(jsonl_error("{\"text\":\"cut"), ContainsSubstring("line 2"));
