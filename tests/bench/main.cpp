@@ -81,7 +81,7 @@ class TableReporter final : public benchmark::BenchmarkReporter {
       if (run.aggregate_name == "median") {
         medians_[name] = {wall, cpu};
         const auto bytes = run.counters.find("bytes");
-        rate_ = bytes == run.counters.end() ? "" : fmt::format("{:.1f} MB/s per core", bytes->second / cpu / 1e6);
+        rate_ = bytes == run.counters.end() ? "" : fmt::format("{:.1f} MB/s per core  ", bytes->second / cpu / 1e6);
       }
       if (run.aggregate_name == "p10") p10_ = wall;
       if (run.aggregate_name == "p90") {
