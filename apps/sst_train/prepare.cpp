@@ -65,7 +65,7 @@ ExitCode prepare_language(const recipe::Recipe& recipe, const dist::Launch& laun
   const dist::Group group(
       launch, {.timeout = std::chrono::seconds(recipe.read<run::DistributedOptions>("distributed").timeout.seconds),
                .folder = language.data_root});
-  group.require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
+  group.require_same("program", version_text());
   group.require_same("recipe", recipe.hash());
   if (!group.is_leader()) group.barrier(dist::kLongWait);
   const auto tokenizer = language.open_or_train_tokenizer();  // the leader trains it, the others find it

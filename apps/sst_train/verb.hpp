@@ -73,9 +73,6 @@ recipe::Recipe load_recipe(const std::string& path, const std::vector<std::strin
 /// Lines "test/bleu<tab>27.92<tab>signature" on stdout; a value that needs no signature ends its line.
 void print_results(const std::map<std::string, double>& values, const std::map<std::string, std::string>& signatures);
 
-/// "0.1.0 (84f8ba4)".
-std::string version_text();
-
 /// Where `builtin:NAME` comes from.
 recipe::BuiltinRecipes builtin_lookup();
 

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "core/version.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
 #include "recipe/sweep.hpp"
@@ -48,12 +47,6 @@ void print_results(const std::map<std::string, double>& values, const std::map<s
 }
 
 bool coloured(const CommonFlags& flags) { return run::use_color(flags.color, run::stderr_screen().is_terminal); }
-
-std::string version_text() {
-  std::string text(version_number());
-  if (!version_commit().empty()) text += " (" + std::string(version_commit()) + ")";
-  return text;
-}
 
 recipe::BuiltinRecipes builtin_lookup() {
   return [](const std::string& name) -> std::optional<std::string> {

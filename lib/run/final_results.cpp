@@ -63,8 +63,7 @@ nlohmann::json run_summary(const Assembly& assembly, const TrainState& state, in
             {"svd", times.decomposition},
             {"evaluation", times.evaluation},
             {"saving", times.saving}}},
-          {"version", std::string(version_number()) +
-                          (version_commit().empty() ? "" : " (" + std::string(version_commit()) + ")")}};
+          {"version", version_text()}};
 }
 
 }  // namespace sst::run

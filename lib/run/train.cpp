@@ -126,7 +126,7 @@ void Session::join_group() {
                                  .folder = run_dir_,
                                  .device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device),
                                  .backend = options.backend});
-  group_->require_same("program", std::string(version_number()) + " " + std::string(version_commit()));
+  group_->require_same("program", version_text());
   group_->require_same("recipe", recipe_.hash() + " with seed " + recipe_.text("seed"));
 }
 

@@ -12,12 +12,12 @@
 #include "core/file.hpp"
 #include "core/text.hpp"
 #include "nn/token_loss.hpp"
+#include "tasks/kept_activations.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "tensor/device_memory.hpp"
 #include "tensor/memory_meter.hpp"
 #include "text/line_reader.hpp"
 #include "text/unicode_properties.hpp"
-#include "text/utf8.hpp"
 #include "text/word_vocabulary.hpp"
 
 namespace sst::tasks {
@@ -33,12 +33,6 @@ TranslationSplit split_named(const std::string& name) {
   return name == "train"   ? TranslationSplit::kTrain
          : name == "valid" ? TranslationSplit::kValid
                            : TranslationSplit::kTest;
-}
-
-models::TranslationBatch on(torch::Device device, const models::TranslationBatch& batch) {
-  return {.source = tensor::send_to(batch.source, device),
-          .source_lengths = tensor::send_to(batch.source_lengths, device),
-          .target = tensor::send_to(batch.target, device)};
 }
 
 }  // namespace
@@ -178,6 +172,12 @@ Translation::Step Translation::make_step(int64_t step) const {
   return made;
 }
 
+models::TranslationBatch Translation::on_device(const models::TranslationBatch& batch) const {
+  return {.source = tensor::send_to(batch.source, device_),
+          .source_lengths = tensor::send_to(batch.source_lengths, device_),
+          .target = tensor::send_to(batch.target, device_)};
+}
+
 StepShape Translation::step_shape(int64_t step) {
   corpora();  // by this thread
   if (!steps_) steps_.emplace([this](int64_t next) { return make_step(next); });
@@ -207,17 +207,9 @@ nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   bool is_spare = false;
   const auto rows = own_rows(step_.batches[static_cast<size_t>(part)], first, is_spare);
   mine.first_row += first;
-  const auto loss = model_->loss(on(device_, rows), {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  const auto loss = model_->loss(on_device(rows), {.label_smoothing = recipe_.step.label_smoothing}, mine);
   if (is_spare) return {loss.sum * 0, 0, 0};
   return {loss.sum, loss.count, loss.nll.item<double>()};
-}
-
-/// What stands at a place of a source sentence: the word itself where text comes cut, since it may be unknown too.
-std::string Translation::source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const {
-  if (recipe_.tokenizer.type != "whitespace") return tokenizers_.source->piece(static_cast<int32_t>(ids[place]));
-  std::vector<std::string_view> words;
-  text::each_word(line, [&](std::string_view word) { words.push_back(word); });
-  return std::string(words.at(place));
 }
 
 Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) {
@@ -241,7 +233,7 @@ Evaluated Translation::evaluate(const std::string& split, const nn::Pass& pass, 
         std::span(order).subspan(first + static_cast<size_t>(own_begin), static_cast<size_t>(own_end - own_begin));
     first = end;
     if (own.empty()) continue;
-    const auto loss = model_->loss(on(device_, batch(pairs, own)), {}, pass);
+    const auto loss = model_->loss(on_device(batch(pairs, own)), {}, pass);
     sums[0] += loss.nll.item<double>();
     sums[1] += loss.correct.item<double>();
     sums[2] += loss.count;
@@ -314,93 +306,6 @@ std::map<std::string, std::string> Translation::signatures() const {
   return signatures;
 }
 
-std::vector<int64_t> Translation::source_ids(const std::string& line) const {
-  std::vector<int32_t> ids;
-  tokenizers_.source->encode(line, ids);
-  if (const int64_t most = recipe_.model.max_positions; std::ssize(ids) > most)
-    throw DataError(fmt::format("the sentence has {} tokens, but the model takes at most {}", ids.size(), most),
-                    "shorten it: the model was trained with this model.max_positions");
-  return {ids.begin(), ids.end()};
-}
-
-void Translation::require_translatable(const std::string& line) const {
-  text::require_utf8(line);
-  source_ids(recipe_.data.lowercase ? text::to_lower(line) : line);
-}
-
-std::vector<std::vector<TranslatedText>> Translation::translate(std::span<const std::string> lines,
-                                                                const models::BeamOptions& options,
-                                                                int64_t batch_tokens, const nn::Pass& pass,
-                                                                const BetweenBatches& between) {
-  const auto& target_words = *tokenizers_.target;
-  std::vector<std::vector<int64_t>> sources;
-  std::vector<std::string> texts_read;
-  for (const std::string& line : lines) {
-    texts_read.push_back(recipe_.data.lowercase ? text::to_lower(line) : line);
-    sources.push_back(source_ids(texts_read.back()));
-  }
-  models::BeamOptions how = options;
-  if (target_words.unknown()) how.repeatable_words = {*target_words.unknown()};
-  const auto found = models::translate(*model_, sources, how, batch_tokens, pass, between);
-  std::vector<std::vector<TranslatedText>> texts(lines.size());
-  for (size_t i = 0; i < lines.size(); ++i)
-    for (const auto& hypothesis : found[i]) {
-      std::vector<std::string> pieces;
-      for (size_t word = 0; word < hypothesis.words.size(); ++word) {
-        const auto id = static_cast<int32_t>(hypothesis.words[word]);
-        const bool replaced = options.replace_unk && target_words.unknown() == id && !hypothesis.alignment.empty();
-        // Rows that only pad the vocabulary have no name.
-        if (replaced)
-          pieces.push_back(source_word(texts_read[i], sources[i], static_cast<size_t>(hypothesis.alignment[word])));
-        else if (id < target_words.size())
-          pieces.push_back(target_words.piece(id));
-      }
-      texts[i].push_back({target_words.join(pieces), join(pieces, " "), hypothesis.score});
-    }
-  return texts;
-}
-
-std::vector<PairScore> Translation::score(std::span<const text::SentencePair> pairs, int64_t batch_tokens,
-                                          const nn::Pass& pass) {
-  const auto encoded = [&](const text::Tokenizer& tokenizer, const std::string& text, const std::string& place,
-                           int64_t most) {
-    std::vector<int32_t> ids;
-    tokenizer.encode(recipe_.data.lowercase ? text::to_lower(text) : text, ids);
-    if (std::ssize(ids) > most)
-      throw DataError(
-          fmt::format("{}: the sentence has {} tokens, but the model takes at most {}", place, ids.size(), most));
-    return ids;
-  };
-  std::vector<std::vector<int32_t>> sources, targets;
-  std::vector<text::PairLength> lengths;
-  std::vector<PairScore> scores(pairs.size());
-  std::vector<size_t> order;
-  for (const text::SentencePair& pair : pairs) {
-    const int64_t most = recipe_.model.max_positions;
-    sources.push_back(encoded(*tokenizers_.source, pair.source, pair.source_place, most));
-    targets.push_back(encoded(*tokenizers_.target, pair.target, pair.target_place, most - 1));
-    if (!sources.back().empty()) order.push_back(sources.size() - 1);
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return targets[a].size() < targets[b].size(); });
-  for (const size_t pair : order)
-    lengths.push_back({static_cast<int32_t>(sources[pair].size()), static_cast<int32_t>(targets[pair].size())});
-  size_t first = 0;
-  for (const size_t end : data::cut_batches(lengths, {.size = batch_tokens})) {
-    std::vector<std::vector<int32_t>> batch_sources, batch_targets;
-    for (size_t i = first; i < end; ++i) {
-      batch_sources.push_back(sources[order[i]]);
-      batch_targets.push_back(targets[order[i]]);
-    }
-    const torch::Tensor log_p = model_->log_p(on(device_, padded(batch_sources, batch_targets)), pass).cpu();
-    for (size_t i = first; i < end; ++i)
-      scores[order[i]] = {.log_p = log_p[static_cast<int64_t>(i - first)].item<double>(),
-                          .tokens = lengths[i].target + 1};
-    first = end;
-  }
-  return scores;
-}
-
 std::map<std::string, std::filesystem::path> Translation::tokenizer_files() const {
   const auto [source, target] = recipe_.tokenizer_paths();
   const std::string both = kept_sentence_tokenizer(recipe_.tokenizer);
@@ -441,10 +346,9 @@ std::string Translation::data_sha256() const {
   return digest.hex();
 }
 
-/// Per token and block the inputs of its maps, norms and attentions; two thirds of them in the decoder.
 /// Of the first epoch, by places in its padded tensors.
 std::span<const int64_t> Translation::largest_batch(const data::PairBatches& epoch) const {
-  const auto lengths = corpora().train.lengths();
+  const auto& lengths = corpora().train.lengths();
   int64_t largest = 0, most = 0;
   for (int64_t index = 0; index < epoch.size(); ++index) {
     int64_t source = 0, target = 0;
@@ -460,36 +364,37 @@ std::span<const int64_t> Translation::largest_batch(const data::PairBatches& epo
 
 /// Of the largest batch, measured with an eighth and with a quarter of its sentences, the longest one among them.
 double Translation::activation_bytes() const {
+  if (activations_) return *activations_;
+  const auto& lengths = corpora().train.lengths();
   const auto epoch = epoch_of(corpora().train, 0);
   const auto pairs = largest_batch(epoch);
-  if (!kept_) {
-    std::vector<int64_t> by_length(pairs.begin(), pairs.end());
-    const auto length = [&](int64_t pair) {
-      const auto& both = corpora().train.lengths()[static_cast<size_t>(pair)];
-      return both.source + both.target;
-    };
-    std::stable_sort(by_length.begin(), by_length.end(), [&](int64_t a, int64_t b) { return length(a) > length(b); });
-    const auto alive_after = [&](int64_t sentences, bool recompute) {
-      std::vector<int64_t> some;  // of all lengths alike
-      for (int64_t i = 0; i < sentences; ++i)
-        some.push_back(by_length[static_cast<size_t>(i * std::ssize(by_length) / sentences)]);
-      const tensor::TensorMemoryMeter meter(device_.type());
-      const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
-      const auto loss = model_->loss(on(device_, batch(corpora().train, some)),
-                                     {.label_smoothing = recipe_.step.label_smoothing}, pass);
-      return static_cast<double>(meter.live_bytes());
-    };
-    const int64_t few = std::max<int64_t>(std::ssize(pairs) / 8, 1);
-    kept_ = measure_activations(alive_after, few, 2 * few, recomputes_blocks(),
-                                recipe_.model.encoder_layers + recipe_.model.decoder_layers);
-  }
+  std::vector<int64_t> by_length(pairs.begin(), pairs.end());
+  const auto length = [&](int64_t pair) {
+    const auto& both = lengths[static_cast<size_t>(pair)];
+    return both.source + both.target;
+  };
+  std::stable_sort(by_length.begin(), by_length.end(), [&](int64_t a, int64_t b) { return length(a) > length(b); });
+  const auto alive_after = [&](int64_t sentences, bool recompute) {
+    std::vector<int64_t> some;  // of all lengths alike
+    for (int64_t i = 0; i < sentences; ++i)
+      some.push_back(by_length[static_cast<size_t>(i * std::ssize(by_length) / sentences)]);
+    const tensor::TensorMemoryMeter meter(device_.type());
+    const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
+    const auto loss =
+        model_->loss(on_device(batch(corpora().train, some)), {.label_smoothing = recipe_.step.label_smoothing}, pass);
+    return static_cast<double>(meter.live_bytes());
+  };
+  const int64_t few = std::max<int64_t>(std::ssize(pairs) / 8, 1);
+  const auto kept = measure_activations(alive_after, few, 2 * few, recomputes_blocks(),
+                                        recipe_.model.encoder_layers + recipe_.model.decoder_layers);
   int64_t words = 0;
-  for (const int64_t pair : pairs) words += corpora().train.lengths()[static_cast<size_t>(pair)].target + 1;
+  for (const int64_t pair : pairs) words += lengths[static_cast<size_t>(pair)].target + 1;
   const auto [begin, end] = group().share_of(std::ssize(pairs));
   const double scores = 4.0 * static_cast<double>(words * vocabulary_.target_size) * static_cast<double>(end - begin) /
                         static_cast<double>(pairs.size());
   const bool in_parts = recipe_.model.geometry == "euclidean";  // products are scores as they come
-  return kept_->of(end - begin) + (in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
+  activations_ = kept.of(end - begin) + (in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
+  return *activations_;
 }
 
 }  // namespace sst::tasks

@@ -11,7 +11,6 @@
 #include "data/prefetch.hpp"
 #include "models/beam_search.hpp"
 #include "models/translation_model.hpp"
-#include "tasks/kept_activations.hpp"
 #include "tasks/task.hpp"
 #include "tasks/translation_recipe.hpp"
 #include "text/parallel_corpus.hpp"
@@ -96,6 +95,7 @@ class Translation final : public Task {
   models::TranslationBatch own_rows(const models::TranslationBatch& batch, int64_t& first, bool& is_spare) const;
   std::vector<std::string> translated_together(std::span<const std::string> sources, const nn::Pass& pass,
                                                const BetweenBatches& between);
+  models::TranslationBatch on_device(const models::TranslationBatch& batch) const;
   std::string source_word(const std::string& line, const std::vector<int64_t>& ids, size_t place) const;
   void add_translations(const std::string& split, const nn::Pass& pass, const BetweenBatches& between,
                         Evaluated& result);
@@ -108,7 +108,7 @@ class Translation final : public Task {
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
   std::optional<torch::ScalarType> compute_;
-  mutable std::optional<KeptActivations> kept_;
+  mutable std::optional<double> activations_;
   struct Step {
     std::vector<models::TranslationBatch> batches;
     double targets = 0;  ///< words to predict

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <random>
 #include <set>
@@ -21,6 +20,7 @@
 #include "text/corpus_part.hpp"
 #include "text/new_folder.hpp"
 #include "text/ordered_encoder.hpp"
+#include "text/split_writer.hpp"
 
 namespace sst::text {
 namespace {
@@ -29,51 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSplitSeed = 2357;  // nanoGPT's, though its generator is another
 constexpr double kProgressEvery_s = 0.25;
-
-/// The shards of one split, one open at a time.
-class SplitWriter {
- public:
-  SplitWriter(const fs::path& folder, std::string name, TokenType type, int64_t shard_tokens)
-      : folder_(folder), name_(std::move(name)), type_(type), shard_tokens_(shard_tokens) {}
-
-  void write(const EncodedDocument& document) {
-    ++split_.documents;
-    split_.bytes += document.text_bytes;
-    *split_.words += document.words;
-    split_.tokens += static_cast<int64_t>(document.ids.size());
-    for (std::span<const int32_t> rest = document.ids; !rest.empty();) {  // a document may go on in the next shard
-      if (!shard_) open();
-      const auto part = std::min(rest.size(), static_cast<size_t>(shard_tokens_ - shard_->tokens()));
-      shard_->write(rest.first(part));
-      rest = rest.subspan(part);
-      if (shard_->tokens() == shard_tokens_) close();
-    }
-  }
-  SplitEntry finish() {
-    if (shard_) close();
-    return split_;
-  }
-
- private:
-  void open() {
-    fault_point("prepare.shard");
-    split_.shards.push_back(
-        {.name = fmt::format("{}_{:06}.bin", name_, split_.shards.size()), .tokens = 0, .sha256 = {}});
-    shard_ = std::make_unique<TokenFileWriter>(folder_ / split_.shards.back().name, type_);
-  }
-  void close() {
-    split_.shards.back().tokens = shard_->tokens();
-    split_.shards.back().sha256 = shard_->finish().sha256;
-    shard_.reset();
-  }
-
-  fs::path folder_;
-  std::string name_;
-  TokenType type_;
-  int64_t shard_tokens_;
-  SplitEntry split_ = {.words = 0};
-  std::unique_ptr<TokenFileWriter> shard_;
-};
 
 using Consume = std::function<void(const EncodedDocument&)>;
 
@@ -136,12 +91,12 @@ class Pipeline {
         parts_(folder_ / fmt::format("parts-{:x}", attempt)),
         type_(token_type_for(tokenizer.size())),
         encoder_(corpus, tokenizer, options.threads),
-        train_files_(share_of(corpus.train, options.preparers.rank)),
-        valid_files_(share_of(corpus.valid, options.preparers.rank)),
+        train_files_(shares_of(corpus.train)),
+        valid_files_(shares_of(corpus.valid)),
         train_(folder_, "train", type_, options.shard_tokens),
         valid_(folder_, "valid", type_, options.shard_tokens) {
-    for (const auto* files : {&train_files_, &valid_files_})
-      for (const fs::path& path : *files) progress_.total_bytes += stat_corpus_file(path).bytes;
+    for (const auto* shares : {&train_files_, &valid_files_})
+      for (const fs::path& path : own(*shares)) progress_.total_bytes += stat_corpus_file(path).bytes;
     progress_.shares = options.preparers.size;
   }
 
@@ -151,22 +106,20 @@ class Pipeline {
     std::error_code error;
     fs::create_directory(parts_, error);
     if (error) throw ResourceError("cannot make the folder '" + parts_.string() + "': " + error.message());
-    const auto shares = [&](int64_t rank) {
-      return share_of(corpus_.train, rank).size() + share_of(corpus_.valid, rank).size();
-    };
-    for (int64_t rank = 0; rank < options_.preparers.size; ++rank)
-      if (shares(rank) == 0)
+    for (size_t rank = 0; rank < train_files_.size(); ++rank)
+      if (train_files_[rank].empty() && valid_files_[rank].empty())
         log::warning("{} files are too few for {} processes, or too unequal: process {} has nothing to do",
                      corpus_.train.size() + corpus_.valid.size(), options_.preparers.size, rank);
   }
 
   /// What this one of several processes tokenizes.
   void write_parts() {
-    for (const auto& [split, files] : {std::pair("train", &train_files_), std::pair("valid", &valid_files_)}) {
-      if (files->empty()) continue;
+    for (const auto& [split, shares] : {std::pair("train", &train_files_), std::pair("valid", &valid_files_)}) {
+      const auto& files = own(*shares);
+      if (files.empty()) continue;
       fault_point(fmt::format("prepare.part.rank{}", options_.preparers.rank));
       PartWriter part(parts_, part_name(split, options_.preparers.rank), type_);
-      part.finish(encode(*files, [&](const EncodedDocument& document) { part.write(document); }));
+      part.finish(encode(files, [&](const EncodedDocument& document) { part.write(document); }));
     }
     report(/*at_end=*/true);
   }
@@ -174,11 +127,11 @@ class Pipeline {
   /// All shards, from the parts where there are several processes.
   Preparation write_shards() {
     int64_t document = 0;
-    const ReadFiles train = documents_of("train", corpus_.train, [&](const EncodedDocument& encoded) {
+    const ReadFiles train = documents_of("train", train_files_, [&](const EncodedDocument& encoded) {
       (is_held_out(document++, corpus_.valid_fraction) ? valid_ : train_).write(encoded);
     });
     const ReadFiles valid =
-        documents_of("valid", corpus_.valid, [&](const EncodedDocument& encoded) { valid_.write(encoded); });
+        documents_of("valid", valid_files_, [&](const EncodedDocument& encoded) { valid_.write(encoded); });
     Preparation made;
     made.manifest = {.tokenizer_sha256 = tokenizer_.sha256(),
                      .vocabulary = tokenizer_.size(),
@@ -202,11 +155,21 @@ class Pipeline {
  private:
   static std::string part_name(const char* split, int64_t rank) { return fmt::format("{}_part_{:04}", split, rank); }
 
-  std::vector<fs::path> share_of(const std::vector<fs::path>& files, int64_t rank) const {
+  using Shares = std::vector<std::vector<fs::path>>;  ///< the files of each process, in order
+
+  Shares shares_of(const std::vector<fs::path>& files) const {
     std::vector<int64_t> bytes;
     for (const fs::path& path : files) bytes.push_back(stat_corpus_file(path).bytes);
-    const auto [begin, end] = share_of_files(bytes, rank, options_.preparers.size);
-    return {files.begin() + static_cast<int64_t>(begin), files.begin() + static_cast<int64_t>(end)};
+    Shares shares;
+    for (int64_t rank = 0; rank < options_.preparers.size; ++rank) {
+      const auto [begin, end] = share_of_files(bytes, rank, options_.preparers.size);
+      shares.emplace_back(files.begin() + static_cast<int64_t>(begin), files.begin() + static_cast<int64_t>(end));
+    }
+    return shares;
+  }
+
+  const std::vector<fs::path>& own(const Shares& shares) const {
+    return shares[static_cast<size_t>(options_.preparers.rank)];
   }
 
   ReadFiles encode(const std::vector<fs::path>& files, const Consume& consume) {
@@ -224,25 +187,26 @@ class Pipeline {
   }
 
   /// The documents of a whole split, in order.
-  ReadFiles documents_of(const char* split, const std::vector<fs::path>& files, const Consume& consume) {
-    if (options_.preparers.is_alone()) return encode(files, consume);
+  ReadFiles documents_of(const char* split, const Shares& shares, const Consume& consume) {
+    if (options_.preparers.is_alone()) return encode(own(shares), consume);
     if (!progress_.joining) progress_ = {.seconds = progress_.seconds, .shares = progress_.shares, .joining = true};
     ReadFiles all;
-    for (int64_t rank = 0; rank < options_.preparers.size; ++rank) {
-      if (share_of(files, rank).empty()) continue;
-      const ReadFiles read = read_part(parts_, part_name(split, rank), type_, [&](const EncodedDocument& document) {
+    for (size_t rank = 0; rank < shares.size(); ++rank) {
+      if (shares[rank].empty()) continue;
+      const std::string name = part_name(split, static_cast<int64_t>(rank));
+      const ReadFiles read = read_part(parts_, name, type_, [&](const EncodedDocument& document) {
         consume(document);
         count(document);
       });
+      const auto is_same = [](const CorpusFile& file, const fs::path& path) {
+        return file.path == stat_corpus_file(path).path;
+      };
+      if (!std::equal(read.files.begin(), read.files.end(), shares[rank].begin(), shares[rank].end(), is_same))
+        throw DataError("the files of the corpus changed while several processes looked at them",
+                        "run this again when they are complete");
       all.files.insert(all.files.end(), read.files.begin(), read.files.end());
       all.skipped_members += read.skipped_members;
     }
-    const auto is_same = [](const CorpusFile& read, const fs::path& file) {
-      return read.path == stat_corpus_file(file).path;
-    };
-    if (!std::equal(all.files.begin(), all.files.end(), files.begin(), files.end(), is_same))
-      throw DataError("the files of the corpus changed while several processes looked at them",
-                      "run this again when they are complete");
     return all;
   }
 
@@ -269,9 +233,9 @@ class Pipeline {
   fs::path folder_, parts_;
   TokenType type_;
   CorpusEncoder encoder_;
-  std::vector<fs::path> train_files_, valid_files_;  ///< that this process tokenizes
+  Shares train_files_, valid_files_;
   SplitWriter train_, valid_;
-  PrepareProgress progress_;  ///< of those
+  PrepareProgress progress_;
   Stopwatch watch_;
 };
 
