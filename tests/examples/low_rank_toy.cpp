@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kSteps = 1000;
 
 struct Line {
-  std::string name;
+  std::string name, style;     ///< gnuplot's
   std::vector<double> losses;  ///< before each step, and after the last
 };
 
@@ -41,18 +41,20 @@ std::vector<Line> lines() {
     return Run(std::move(rule), start_of_rank(5), {}, inner_steps).losses(kSteps, target, lr);
   };
   return {
-      {"heavy ball, dense, 0.1", dense_heavy_ball(0.1)},
-      {"lowrank_heavy_ball, 0.1", geometric(heavy_ball(), 0.1)},
-      {"lowrank_heavy_ball, 1.0", geometric(heavy_ball(), 1.0)},
-      {"lowrank_heavy_ball_galerkin, 0.1", geometric(galerkin(), 0.1)},
-      {"lowrank_adam, scalar, 0.05", geometric(low_rank_adam(SecondMoment::kScalar), 0.05)},
-      {"lowrank_adam, row, 0.02", geometric(low_rank_adam(SecondMoment::kRow), 0.02)},
-      {"lowrank_adam, coeff, 10 inner steps, 0.02",
+      {"heavy ball, dense, 0.1", "lc 'black' lw 4", dense_heavy_ball(0.1)},
+      {"lowrank_heavy_ball, 0.1", "lc '#0072b2' lw 2", geometric(heavy_ball(), 0.1)},
+      {"lowrank_heavy_ball, 1.0", "lc '#56b4e9' lw 2", geometric(heavy_ball(), 1.0)},
+      {"lowrank_heavy_ball_galerkin, 0.1", "lc '#009e73' lw 2", geometric(galerkin(), 0.1)},
+      {"lowrank_adam, scalar, 0.05", "lc '#e69f00' lw 2", geometric(low_rank_adam(SecondMoment::kScalar), 0.05)},
+      {"lowrank_adam, row, 0.02", "lc '#d55e00' lw 2", geometric(low_rank_adam(SecondMoment::kRow), 0.02)},
+      {"lowrank_adam, coeff, 10 inner steps, 0.02", "lc '#cc79a7' lw 2",
        geometric(low_rank_adam(SecondMoment::kCoefficient, MomentTransport::kSqrt), 0.02, 10)},
-      {"heavy ball on U, S, V, 0.02", Factors(momentum, three_factors()).losses(kSteps, target, 0.02)},
-      {"heavy ball on B, A, 0.1", Factors(momentum, two_factors()).losses(kSteps, target, 0.1)},
-      {"Adam on U, S, V, 0.05", Factors(adam, three_factors()).losses(kSteps, target, 0.05)},
-      {"Adam on B, A, 0.1", Factors(adam, two_factors()).losses(kSteps, target, 0.1)},
+      {"heavy ball on U, S, V, 0.02", "lc '#0072b2' lw 2 dt 2",
+       Factors(momentum, three_factors()).losses(kSteps, target, 0.02)},
+      {"heavy ball on B, A, 0.1", "lc '#009e73' lw 2 dt 2",
+       Factors(momentum, two_factors()).losses(kSteps, target, 0.1)},
+      {"Adam on U, S, V, 0.05", "lc '#e69f00' lw 2 dt 2", Factors(adam, three_factors()).losses(kSteps, target, 0.05)},
+      {"Adam on B, A, 0.1", "lc '#d55e00' lw 2 dt 2", Factors(adam, two_factors()).losses(kSteps, target, 0.1)},
   };
 }
 
@@ -69,13 +71,14 @@ void print_table(const std::vector<Line>& lines) {
 std::string commands(const std::vector<Line>& lines) {
   std::string plots, data;
   for (const Line& line : lines) {
-    plots += fmt::format("{}'-' with lines lw 2 title '{}' noenhanced", plots.empty() ? "plot " : ", ", line.name);
+    plots +=
+        fmt::format("{}'-' with lines {} title '{}' noenhanced", plots.empty() ? "plot " : ", ", line.style, line.name);
     for (size_t step = 0; step < line.losses.size(); step += 4)
       if (line.losses[step] > 1e-26) data += fmt::format("{} {}\n", step, line.losses[step]);
     data += "e\n";
   }
-  return "set terminal pngcairo size 900,520 font 'sans,11'\nset logscale y\nset format y '10^{%T}'\nset grid\n"
-         "set xlabel 'step'\nset ylabel 'loss'\nset key outside right\nset yrange [1e-26:1e3]\n" +
+  return "set terminal pngcairo size 900,640 font 'sans,11'\nset logscale y\nset format y '10^{%T}'\nset grid\n"
+         "set xlabel 'step'\nset ylabel 'loss'\nset key below maxcols 2\nset yrange [1e-26:1e3]\n" +
          plots + "\n" + data;
 }
 

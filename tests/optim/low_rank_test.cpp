@@ -338,7 +338,7 @@ TEST_CASE("T5: on a noisy network the geometry bears rates at which momentum on 
     return student_loss({.weight =
                              [&](int layer) {
                                Tensor w = layers[static_cast<size_t>(layer)].product();
-                               w.retain_grad();
+                               if (w.requires_grad()) w.retain_grad();
                                return w;
                              },
                          .step =
@@ -347,12 +347,12 @@ TEST_CASE("T5: on a noisy network the geometry bears rates at which momentum on 
                              }},
                         lr);
   };
-  const double calm = geometric(0.3), fast = geometric(1.0), naive_calm = naive(0.1), naive_fast = naive(1.0);
+  const double calm = geometric(0.3), fast = geometric(1.0), naive_calm = naive(0.03), naive_fast = naive(0.3);
   CAPTURE(calm, fast, naive_calm, naive_fast);
   CHECK(calm < 0.5);
   CHECK(naive_calm < 0.7);  // tuned, the factors are as good or nearly
   CHECK(fast < 1.0);
-  CHECK_FALSE(naive_fast < 1.5);  // ten times their best rate: log 10 is 2.3
+  CHECK_FALSE(naive_fast < 1.5);  // ten times that; log 10 is 2.3, and the geometry bears 1.0
 }
 
 }  // namespace sst::optim
