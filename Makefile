@@ -55,6 +55,14 @@ asan tsan: test-deps ## build and run every test under address + undefined-behav
 	$(call build,$@)
 	@.ci/run_tests.py build/$@
 
+.PHONY: asan-unit tsan-threads
+asan-unit: deps ## the same for the tests that start no program, as CI does
+	$(call build,asan) --target unit_tests
+	@.ci/run_tests.py build/asan -L '^unit$$'
+tsan-threads: deps ## and for those with threads of our own
+	$(call build,tsan) --target thread_tests
+	@.ci/run_tests.py build/tsan -L '^threads$$'
+
 .PHONY: bench
 bench: deps ## measure speed; JSON and table in build/bench (BENCH=regular expression of names)
 	$(call build,dev) --target sst_bench

@@ -3,7 +3,7 @@
 
 The arrows are the DEPENDS lists of lib/CMakeLists.txt and nothing else: a folder may include itself, the folders it
 names there and what those name. The file also refuses
-  - LibTorch in a library that is not marked TORCH there (core, recipe, text, metrics),
+  - LibTorch in a library that is not marked TORCH there (core, recipe, text, metrics, report),
   - <torch/torch.h> in a header other than the precompiled one,
   - spdlog anywhere but in lib/core/log.cpp,
   - Catch2 anywhere but in tests/support (its version is chosen there),

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
+#include "checkpoint/store.hpp"
 #include "core/text.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/snapshot.hpp"
 #include "verb.hpp"
 
@@ -16,11 +16,11 @@ namespace fs = std::filesystem;
 std::vector<fs::path> chosen_checkpoints(const std::vector<std::string>& paths, int64_t last) {
   std::vector<fs::path> folders;
   if (last == 0) {
-    for (const std::string& path : paths) folders.push_back(run::find_checkpoint(path, "last"));
+    for (const std::string& path : paths) folders.push_back(checkpoint::find(path, "last"));
     return folders;
   }
   if (paths.size() != 1) throw UserError("--last takes the checkpoints of one run", "name the run directory alone");
-  const fs::path newest = run::find_checkpoint(paths.front(), "last");  // says what is wrong with a path that is no run
+  const fs::path newest = checkpoint::find(paths.front(), "last");  // says what is wrong with a path that is no run
   if (fs::equivalent(newest, paths.front()))
     throw UserError("'" + paths.front() + "' is one checkpoint, but --last takes those of a run",
                     "name the run directory, or the checkpoints one by one without --last");
@@ -57,9 +57,9 @@ Action add_average(CLI::App& command) {
     const auto folders = chosen_checkpoints(options->paths, options->last);
     const auto mean = run::mean_of(folders);
     fs::create_directories(options->out);
-    run::CheckpointNote note;
+    checkpoint::Note note;
     note.weights_only = true;
-    run::write_checkpoint(options->out, mean, note);
+    checkpoint::write(options->out, mean, note);
     if (!common.quiet) fmt::print("{}: the mean of {} checkpoints\n", options->out, folders.size());
     return ExitCode::kDone;
   };

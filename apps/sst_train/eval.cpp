@@ -5,16 +5,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "checkpoint/store.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
 #include "recipe/load.hpp"
 #include "run/assembly.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/open_model.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/snapshot.hpp"
-#include "run/terminal.hpp"
 #include "tasks/multiple_choice.hpp"
 #include "tasks/registry.hpp"
 #include "verb.hpp"
@@ -56,7 +56,7 @@ struct Results {
 /// Every split that was asked for, with the data that the recipe names.
 Results evaluate_splits(const std::filesystem::path& checkpoint, const recipe::LoadOptions& load,
                         std::vector<std::string> splits, const std::string& weights) {
-  const auto contents = run::load_checkpoint(checkpoint);
+  const auto contents = checkpoint::load(checkpoint);
   auto assembly = run::assemble(run::recipe_of(contents, checkpoint, load));
   run::restore_weights(contents, assembly);
   assembly.task->model().eval();
@@ -87,7 +87,7 @@ Results evaluate_choice_file(const std::filesystem::path& checkpoint, const reci
   const auto opened = run::open_language_model(checkpoint, "", weights, load, run::UseDevice::kOfRecipe);
   const auto& tokenizer = opened.task->tokenizer();
   tasks::require_choices_fit(examples, tokenizer, file);
-  const bool is_terminal = run::stderr_screen().is_terminal;
+  const bool is_terminal = stderr_screen().is_terminal;
   const double every_s = is_terminal ? 0.25 : 10;  // a line redrawn, or a line from time to time
   Stopwatch since_shown;
   const auto show = [&](const tasks::ChoiceResult& result) {
@@ -133,7 +133,7 @@ Action add_eval(CLI::App& command) {
            "  sst-train eval runs/gpt2_124m/3fa9c1d2-s1 --choices hellaswag_val.bin");
   return [options, &command](const CommonFlags& common) {
     std::vector<Requirement> requirements(options->requirements.begin(), options->requirements.end());
-    const auto folder = run::find_checkpoint(options->path, options->which);
+    const auto folder = checkpoint::find(options->path, options->which);
     const recipe::LoadOptions load{.overrides = command.remaining(), .builtin = builtin_lookup()};
     Results results;
     if (!options->choices.empty())
@@ -143,7 +143,7 @@ Action add_eval(CLI::App& command) {
       results.values.merge(of_splits.values);
       results.signatures.merge(of_splits.signatures);
     }
-    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", run::read_checkpoint_note(folder).step}};
+    nlohmann::ordered_json json = {{"checkpoint", folder.string()}, {"step", checkpoint::read_note(folder).step}};
     json["results"] = results.values;
     if (!results.signatures.empty()) json["signatures"] = results.signatures;
     if (common.json)

@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/store.hpp"
 #include "core/file.hpp"
 #include "core/text.hpp"
 #include "models/hf_folder.hpp"
 #include "models/registry.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/open_model.hpp"
 #include "run/snapshot.hpp"
 #include "tensor/random.hpp"
@@ -52,7 +52,7 @@ nlohmann::ordered_json config_of(const recipe::Recipe& recipe, int64_t step) {
 ///   returns   the largest difference between a weight and what is read back
 double export_tensors(const Options& options, const recipe::LoadOptions& load) {
   require_new_folder(options.out);
-  const auto checkpoint = run::find_checkpoint(options.path, options.which);
+  const auto checkpoint = checkpoint::find(options.path, options.which);
   const auto trained = run::trained_tensors(checkpoint, load, options.weights);
   text::NewFolder folder(options.out);
   tensor::NamedTensors tensors;

@@ -2,13 +2,13 @@
 
 #include <filesystem>
 
+#include "checkpoint/checkpoint.hpp"
 #include "core/file.hpp"
 #include "core/version.hpp"
 #include "data/language_data.hpp"
 #include "models/hf_folder.hpp"
 #include "recipe/load.hpp"
 #include "recipe/options_yaml.hpp"
-#include "run/checkpoint.hpp"
 #include "run/recipe_schema.hpp"
 #include "verb.hpp"
 
@@ -60,7 +60,7 @@ Action add_import(CLI::App& command) {
         {.overrides = {fmt::format("model.vocab_size={}", model.config.vocab_size)}, .builtin = builtin_lookup()},
         run::recipe_schema(), diagnostics);
     diagnostics.throw_if_errors();
-    run::CheckpointContents contents;
+    checkpoint::Contents contents;
     for (const auto& [name, tensor] : model.tensors) contents.model[name] = tensor.to(torch::kFloat32);
     for (const char* name :
          {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model"})
@@ -72,9 +72,9 @@ Action add_import(CLI::App& command) {
     contents.recipe_hash = recipe.hash();
     contents.writer_version = std::string(version_number());
     fs::create_directories(options->out);
-    run::CheckpointNote note;
+    checkpoint::Note note;
     note.weights_only = true;
-    run::write_checkpoint(options->out, contents, note);
+    checkpoint::write(options->out, contents, note);
     if (!common.quiet) fmt::print("{}\n", options->out);
     return ExitCode::kDone;
   };

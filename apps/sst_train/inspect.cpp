@@ -7,8 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/store.hpp"
 #include "core/text.hpp"
-#include "run/checkpoint_store.hpp"
 #include "tensor/linalg.hpp"
 #include "verb.hpp"
 
@@ -22,7 +22,7 @@ std::map<std::string, torch::Tensor> tensors_of(const std::string& path) {
     for (auto& [name, tensor] : tensor::read_safetensors(path).tensors) all.emplace(name, tensor);
     return all;
   }
-  const auto contents = run::load_checkpoint(run::find_checkpoint(path, "last"));
+  const auto contents = checkpoint::load(checkpoint::find(path, "last"));
   for (const auto& [name, tensor] : contents.model) all.emplace("model/" + name, tensor);
   for (const auto& [name, tensor] : contents.optimizer) all.emplace("optimizer/" + name, tensor);
   for (const auto& [name, tensor] : contents.method) all.emplace("method/" + name, tensor);

@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "core/log.hpp"
+#include "core/terminal.hpp"
 #include "core/version.hpp"
 #include "data/language_data.hpp"
 #include "dist/group.hpp"
 #include "dist/launch.hpp"
 #include "processes.hpp"
 #include "run/options.hpp"
-#include "run/terminal.hpp"
 #include "tasks/language_recipe.hpp"
 #include "tasks/translation_recipe.hpp"
 #include "verb.hpp"
@@ -71,7 +71,7 @@ ExitCode prepare_language(const recipe::Recipe& recipe, const dist::Launch& laun
   const auto tokenizer = language.open_or_train_tokenizer();  // the leader trains it, the others find it
   if (group.is_leader()) group.barrier(dist::kLongWait);
 
-  const bool is_terminal = run::stderr_screen().is_terminal, shows = !common.quiet && group.is_leader();
+  const bool is_terminal = stderr_screen().is_terminal, shows = !common.quiet && group.is_leader();
   text::PrepareOptions options;
   options.preparers = {.rank = group.rank(), .size = group.size(), .from_leader = [&](int64_t number) {
                          return group.from_leader(number, dist::kLongWait);

@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "checkpoint/store.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
 #include "recipe/load.hpp"
 #include "recipe/scalars.hpp"
-#include "run/checkpoint_store.hpp"
-#include "run/metric_words.hpp"
-#include "run/report.hpp"
+#include "report/metric_words.hpp"
+#include "report/pages.hpp"
+#include "report/table_grid.hpp"
 #include "run/snapshot.hpp"
-#include "run/table_grid.hpp"
 #include "run/table_spec.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"
@@ -50,45 +50,45 @@ std::optional<fs::path> run_of(const fs::path& checkpoint) {
   return std::nullopt;
 }
 
-run::Grid curve_grid(const std::vector<run::PrunePoint>& curve) {
-  run::Grid grid{.head = {"keep", "removed (%)", "size (%)"}, .body = {}, .key_columns = 1};
-  for (const auto& [name, value] : curve.front().results) grid.head.push_back(run::metric_label(name));
+report::Grid curve_grid(const std::vector<report::PrunePoint>& curve) {
+  report::Grid grid{.head = {"keep", "removed (%)", "size (%)"}, .body = {}, .key_columns = 1};
+  for (const auto& [name, value] : curve.front().results) grid.head.push_back(report::metric_label(name));
   for (const auto& point : curve) {
-    std::vector<run::GridCell> line = {{recipe::format_number(point.keep)},
-                                       {fmt::format("{:.2f}", 100 * point.removed)},
-                                       {fmt::format("{:.1f}", 100 * point.size)}};
+    std::vector<report::GridCell> line = {{recipe::format_number(point.keep)},
+                                          {fmt::format("{:.2f}", 100 * point.removed)},
+                                          {fmt::format("{:.1f}", 100 * point.size)}};
     for (const auto& [name, value] : point.results)
-      line.push_back({fmt::format("{:.{}f}", value * run::table_scale(name), run::table_decimals(name))});
+      line.push_back({fmt::format("{:.{}f}", value * report::table_scale(name), report::table_decimals(name))});
     grid.body.push_back(std::move(line));
   }
   return grid;
 }
 
 /// The curve, printed, kept in the run and drawn in its report.
-std::vector<run::PrunePoint> draw_curve(run::Assembly& assembly, const run::Pruning& pruning, PruneOptions options,
-                                        const fs::path& checkpoint, bool is_quiet) {
+std::vector<report::PrunePoint> draw_curve(run::Assembly& assembly, const run::Pruning& pruning, PruneOptions options,
+                                           const fs::path& checkpoint, bool is_quiet) {
   if (!options.out.empty()) options.curve.push_back(options.keep);
   std::sort(options.curve.begin(), options.curve.end(), std::greater<>());
   options.curve.erase(std::unique(options.curve.begin(), options.curve.end()), options.curve.end());
   if (options.split.empty()) options.split = "valid";
-  auto curve = run::prune_curve(assembly, pruning, options.curve, options.split, [&](const run::PrunePoint& point) {
+  auto curve = run::prune_curve(assembly, pruning, options.curve, options.split, [&](const report::PrunePoint& point) {
     if (!is_quiet) log::info("keep {:g}: {:.2f} % removed", point.keep, 100 * point.removed);
   });
   if (const auto folder = run_of(checkpoint)) {
-    write_file_atomically(*folder / run::kPruneFile, run::to_json(curve).dump(2) + "\n");
-    for (const auto& file : run::write_run_report(*folder, run::table_spec_of(*folder)))
+    write_file_atomically(*folder / report::kPruneFile, report::to_json(curve).dump(2) + "\n");
+    for (const auto& file : report::write_run_report(*folder, run::table_spec_of(*folder)))
       log::info("report: {}", file.string());
   }
   return curve;
 }
 
-void write_pruned(const run::CheckpointContents& contents, const fs::path& checkpoint, const run::Pruning& pruning,
+void write_pruned(const checkpoint::Contents& contents, const fs::path& checkpoint, const run::Pruning& pruning,
                   const PruneOptions& options) {
   const auto pruned = run::pruned_checkpoint(contents, checkpoint, pruning, options.keep, options.factored);
   fs::create_directories(options.out);
-  run::CheckpointNote note;
+  checkpoint::Note note;
   note.weights_only = true;
-  run::write_checkpoint(options.out, pruned, note);
+  checkpoint::write(options.out, pruned, note);
 }
 
 }  // namespace
@@ -121,11 +121,11 @@ Action add_prune(CLI::App& command) {
            "  sst-train eval pruned");
   return [options, &command](const CommonFlags& common) {
     check(*options);
-    const auto folder = run::find_checkpoint(options->path, options->which);
+    const auto folder = checkpoint::find(options->path, options->which);
     const recipe::LoadOptions load{.overrides = command.remaining(), .builtin = builtin_lookup()};
-    const auto contents = run::load_checkpoint(folder);
+    const auto contents = checkpoint::load(folder);
     const auto trained = run::trained_tensors(contents, folder, load, options->weights);
-    std::vector<run::PrunePoint> curve;
+    std::vector<report::PrunePoint> curve;
     std::optional<run::Pruning> pruning;
     if (options->no_curve) {
       const auto built = run::untrained_model(trained.recipe);
@@ -139,7 +139,7 @@ Action add_prune(CLI::App& command) {
     if (!options->out.empty()) write_pruned(contents, folder, *pruning, *options);
     if (common.json) {
       nlohmann::ordered_json json = {
-          {"checkpoint", folder.string()}, {"step", trained.step}, {"curve", run::to_json(curve)}};
+          {"checkpoint", folder.string()}, {"step", trained.step}, {"curve", report::to_json(curve)}};
       if (!options->out.empty())
         json["pruned"] = {{"folder", options->out},
                           {"keep", options->keep},
@@ -149,7 +149,7 @@ Action add_prune(CLI::App& command) {
       fmt::print("{}\n", json.dump(2));
       return ExitCode::kDone;
     }
-    if (!curve.empty()) fmt::print("{}", run::text_table(curve_grid(curve), false));
+    if (!curve.empty()) fmt::print("{}", report::text_table(curve_grid(curve), false));
     if (!options->out.empty())
       fmt::print("{}: {:.2f} % of the singular values removed{}\n", options->out, 100 * pruning->removed(options->keep),
                  options->factored

@@ -1,20 +1,20 @@
-#include "run/report.hpp"
+#include "report/pages.hpp"
 
 #include <fmt/core.h>
 
 #include <filesystem>
 
 #include "core/log.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
 #include "recipe/sweep.hpp"
+#include "report/table_grid.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/run_folder.hpp"
 #include "run/sweep_table.hpp"
-#include "run/table_grid.hpp"
 #include "run/table_spec.hpp"
-#include "run/terminal.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"
 
@@ -74,7 +74,8 @@ std::string known_tables() {
 }
 
 /// The table of a sweep's recipe from whatever runs exist: those named, or all in the folders where its runs would lie.
-run::Table table_of_recipe(const std::string& file, const std::vector<std::string>& runs, const std::string& metric) {
+report::Table table_of_recipe(const std::string& file, const std::vector<std::string>& runs,
+                              const std::string& metric) {
   recipe::Diagnostics diagnostics, of_base;  // what the base alone lacks, its points give
   const recipe::LoadOptions load{.builtin = builtin_lookup()};
   const auto recipe = recipe::load(file, load, run::recipe_schema(), of_base);
@@ -91,7 +92,7 @@ run::Table table_of_recipe(const std::string& file, const std::vector<std::strin
     spec.paper.clear();  // they are of the recipe's own
   }
   const std::string title = spec.paper_table.empty() ? recipe.text("name") : spec.paper_table;
-  auto table = run::make_table(title, run::records_of(points, index), spec);
+  auto table = report::make_table(title, run::records_of(points, index), spec);
   if (!spec.paper_table.empty())
     for (const auto& stranger : index.strangers(spec.paper_table, points))
       table.notes.push_back("Not counted, trained otherwise than the table's recipe: " + stranger + ".");
@@ -99,16 +100,16 @@ run::Table table_of_recipe(const std::string& file, const std::vector<std::strin
 }
 
 /// The runs whose own recipe names the table, where no shipped recipe is that table.
-run::Table table_of_runs(const std::vector<std::filesystem::path>& runs, const std::string& name,
-                         const run::TableSpec& spec) {
-  std::vector<run::RunRecord> records;
+report::Table table_of_runs(const std::vector<std::filesystem::path>& runs, const std::string& name,
+                            const report::TableSpec& spec) {
+  std::vector<report::RunRecord> records;
   for (const auto& run : runs)
-    if (name.empty() || run::table_spec_of(run).paper_table == name) records.push_back(run::read_run(run));
+    if (name.empty() || run::table_spec_of(run).paper_table == name) records.push_back(report::read_run(run));
   if (records.empty())
     throw UserError("no run belongs to the table '" + name + "', and no shipped recipe is called that",
                     "there are " + known_tables());
-  return run::make_table(name.empty() ? runs.front().parent_path().filename().string() : name, std::move(records),
-                         spec);
+  return report::make_table(name.empty() ? runs.front().parent_path().filename().string() : name, std::move(records),
+                            spec);
 }
 
 }  // namespace
@@ -136,21 +137,21 @@ Action add_report(CLI::App& command) {
                                  : "no shipped recipe is the table '" + options->table + "'",
           options->table.empty() ? "name run directories, or a folder of them" : "there are " + known_tables());
     const auto runs = recipe ? std::vector<std::filesystem::path>{} : runs_under(options->runs);
-    auto spec = recipe ? run::TableSpec{} : run::table_spec_of(runs.front());
+    auto spec = recipe ? report::TableSpec{} : run::table_spec_of(runs.front());
     if (!options->metric.empty()) spec.metrics = {options->metric};
     std::vector<std::filesystem::path> files;
     if (runs.size() == 1 && options->table.empty()) {
-      files = run::write_run_report(runs.front(), spec);
+      files = report::write_run_report(runs.front(), spec);
     } else {
       const auto table =
           recipe ? table_of_recipe(*recipe, options->runs, options->metric) : table_of_runs(runs, options->table, spec);
       if (!options->out.empty() || !recipe)  // a table over many folders has none of its own
-        files = run::write_table_report(
+        files = report::write_table_report(
             options->out.empty() ? runs.front().parent_path() : std::filesystem::path(options->out), table);
-      const auto screen = run::stderr_screen();
-      fmt::print("{}", common.json ? run::table_json(table)
-                                   : run::text_report(table, run::use_color(common.color, screen.is_terminal),
-                                                      static_cast<size_t>(screen.columns())));
+      const auto screen = stderr_screen();
+      fmt::print("{}", common.json ? report::table_json(table)
+                                   : report::text_report(table, use_color(common.color, screen.is_terminal),
+                                                         static_cast<size_t>(screen.columns())));
     }
     for (const auto& file : files) log::info("report: {}", file.string());
     return ExitCode::kDone;

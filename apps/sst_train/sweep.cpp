@@ -3,14 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/log.hpp"
+#include "core/terminal.hpp"
 #include "recipe/sweep.hpp"
+#include "report/pages.hpp"
+#include "report/table_grid.hpp"
 #include "run/checks.hpp"
 #include "run/recipe_schema.hpp"
-#include "run/report.hpp"
 #include "run/sweep_runner.hpp"
 #include "run/sweep_table.hpp"
-#include "run/table_grid.hpp"
-#include "run/terminal.hpp"
 #include "run/train.hpp"
 #include "verb.hpp"
 
@@ -59,21 +59,21 @@ std::vector<run::SweepJob> expand(const Options& options, const std::vector<std:
 
 void report(const recipe::Recipe& recipe, const std::vector<run::SweepJob>& jobs, const std::filesystem::path& folder,
             const CommonFlags& common) {
-  std::vector<run::RunRecord> records;
+  std::vector<report::RunRecord> records;
   std::vector<recipe::SweepPoint> points;
   for (const auto& job : jobs) {
-    records.push_back(run::read_run(job.run_dir, job.point.recipe.to_yaml()));
+    records.push_back(report::read_run(job.run_dir, job.point.recipe.to_yaml()));
     points.push_back(job.point);
   }
   const auto table =
-      run::make_table(recipe.value<std::string>("name"), std::move(records), run::sweep_table_spec(recipe, points));
-  const auto files = run::write_table_report(folder, table);
-  const auto screen = run::stderr_screen();
+      report::make_table(recipe.value<std::string>("name"), std::move(records), run::sweep_table_spec(recipe, points));
+  const auto files = report::write_table_report(folder, table);
+  const auto screen = stderr_screen();
   if (common.json) {
-    fmt::print("{}\n", run::table_json(table));
+    fmt::print("{}\n", report::table_json(table));
   } else {
-    fmt::print("\n{}", run::text_report(table, run::use_color(common.color, screen.is_terminal),
-                                        static_cast<size_t>(screen.columns())));
+    fmt::print("\n{}", report::text_report(table, use_color(common.color, screen.is_terminal),
+                                           static_cast<size_t>(screen.columns())));
   }
   for (const auto& file : files) log::info("report: {}", file.string());
 }

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/clock.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
 #include "run/open_model.hpp"
-#include "run/terminal.hpp"
 #include "text/line_reader.hpp"
 #include "verb.hpp"
 
@@ -150,7 +150,7 @@ void translate_all(const TranslateOptions& options, run::OpenedTranslation& open
   PendingSentences sentences(options.inputs);
   Results results(options, common.json);
   const bool shows =
-      run::stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));
+      stderr_screen().is_terminal && !common.quiet && (!options.output.empty() || !isatty(STDOUT_FILENO));
   const Stopwatch watch;
   for (auto lines = sentences.next_block(); !lines.empty(); lines = sentences.next_block()) {
     const auto refused = cut_before_refused(lines, results.lines(), *opened.task);

@@ -6,12 +6,12 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/terminal.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
 #include "recipe/sweep.hpp"
 #include "run/checks.hpp"
 #include "run/recipe_schema.hpp"
-#include "run/terminal.hpp"
 
 namespace sst::app {
 
@@ -46,7 +46,7 @@ void print_results(const std::map<std::string, double>& values, const std::map<s
   }
 }
 
-bool coloured(const CommonFlags& flags) { return run::use_color(flags.color, run::stderr_screen().is_terminal); }
+bool coloured(const CommonFlags& flags) { return use_color(flags.color, stderr_screen().is_terminal); }
 
 recipe::BuiltinRecipes builtin_lookup() {
   return [](const std::string& name) -> std::optional<std::string> {

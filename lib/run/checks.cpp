@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "checkpoint/store.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/text.hpp"
@@ -15,7 +16,6 @@
 #include "optim/schedule.hpp"
 #include "recipe/load.hpp"
 #include "run/averages.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/options.hpp"
 #include "run/precision.hpp"
 #include "run/recipe_schema.hpp"
@@ -122,8 +122,8 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
                                 "' yet, so its states were not checked; training will end at "
                                 "once without it");
   try {
-    const auto folder = find_checkpoint(init.from->text);
-    if (read_checkpoint_note(folder).weights_only)
+    const auto folder = checkpoint::find(init.from->text);
+    if (checkpoint::read_note(folder).weights_only)
       return report("'" + folder.string() + "' holds no state of the optimizer",
                     "name another checkpoint, or use fresh");
     Diagnostics of_theirs;

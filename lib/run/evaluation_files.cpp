@@ -4,16 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/store.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
-#include "run/checkpoint_store.hpp"
 
 namespace sst::run {
 
 void write_evaluation(const std::filesystem::path& run_dir, const Evaluation& evaluation,
                       const tasks::Evaluated& result) {
   if (result.translations.empty()) return;
-  const auto folder = run_dir / "eval" / checkpoint_name(evaluation.step);
+  const auto folder = run_dir / "eval" / checkpoint::folder_name(evaluation.step);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw ResourceError("cannot create '" + folder.string() + "': " + error.message());

@@ -1,14 +1,14 @@
 #include "run/final_results.hpp"
 
 #include "core/version.hpp"
+#include "report/metric_words.hpp"
 #include "run/evaluation_files.hpp"
 #include "run/memory.hpp"
-#include "run/metric_words.hpp"
 #include "run/stop_signals.hpp"
 
 namespace sst::run {
 
-bool add_final_results(Assembly& assembly, const CheckpointStore& store, const std::filesystem::path& run_dir,
+bool add_final_results(Assembly& assembly, const checkpoint::Store& store, const std::filesystem::path& run_dir,
                        const std::function<bool()>& stop_requested, TrainOutcome& outcome) {
   assembly.group->barrier();  // the leader has written it
   const auto contents = store.load(assembly.eval.checkpoint);
@@ -31,7 +31,7 @@ bool add_final_results(Assembly& assembly, const CheckpointStore& store, const s
                          result);
       for (const auto& [name, value] : result.metrics) {
         outcome.results[split + "/" + name] = value;
-        if (const auto found = signatures.find(std::string(metric_leaf(name))); found != signatures.end())
+        if (const auto found = signatures.find(std::string(report::metric_leaf(name))); found != signatures.end())
           outcome.signatures[split + "/" + name] = found->second;
       }
     }

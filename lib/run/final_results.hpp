@@ -5,8 +5,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/store.hpp"
 #include "run/assembly.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/snapshot.hpp"
 #include "run/train.hpp"
 
@@ -14,7 +14,7 @@ namespace sst::run {
 
 /// The held-out splits, with the checkpoint that the recipe asks for. False where a stop cut it short: the last checkpoint
 /// is on disk, and the same command comes back here. Not so from weights alone, which are evaluated to the end.
-bool add_final_results(Assembly& assembly, const CheckpointStore& store, const std::filesystem::path& run_dir,
+bool add_final_results(Assembly& assembly, const checkpoint::Store& store, const std::filesystem::path& run_dir,
                        const std::function<bool()>& stop_requested, TrainOutcome& outcome);
 
 /// What run.json and the reports know of a run: results, parameters, memory, times. `measured_bytes`: the tensors' peak.

@@ -1,8 +1,8 @@
 #include "run/open_model.hpp"
 
+#include "checkpoint/store.hpp"
 #include "core/memory.hpp"
 #include "run/assembly.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/precision.hpp"
 #include "run/snapshot.hpp"
 
@@ -15,8 +15,8 @@ OpenedTask<TaskType> opened(const std::string& task, const std::filesystem::path
                             const std::string& which, const std::string& weights, const recipe::LoadOptions& load,
                             UseDevice device) {
   return_freed_memory();
-  const auto folder = find_checkpoint(run_or_checkpoint, which);
-  const auto contents = load_checkpoint(folder);
+  const auto folder = checkpoint::find(run_or_checkpoint, which);
+  const auto contents = checkpoint::load(folder);
   const auto recipe = recipe_of(contents, folder, load);
   if (recipe.text("task") != task)
     throw UserError("'" + folder.string() + "' is a run of " + recipe.text("task") + ", not of " + task,

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "core/terminal.hpp"
 #include "run/progress_line.hpp"
-#include "run/terminal.hpp"
 
 namespace sst::run {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
-#include "run/metric_words.hpp"
-#include "run/terminal.hpp"
+#include "report/metric_words.hpp"
 
 namespace sst::run {
 namespace {
@@ -136,12 +136,12 @@ std::string plain_line(const TrainStatus& s, int64_t total_steps, std::optional<
 std::string plain_line(const Evaluation& e) {
   std::string line = fmt::format("{} step={}", e.split, e.step);
   for (const auto& [name, value] : ordered(e.metrics)) {
-    line += fmt::format(" {}={}", name, console_value(name, value, /*exact=*/true));
+    line += fmt::format(" {}={}", name, report::console_value(name, value, /*exact=*/true));
     if (const auto signature = e.signatures.find(name); signature != e.signatures.end())
       line += fmt::format(" {}_signature={}", name, signature->second);
   }
   if (!e.best_metric.empty())
-    line += fmt::format(" best={} best_step={}", console_value(e.best_metric, e.best, true), e.best_step);
+    line += fmt::format(" best={} best_step={}", report::console_value(e.best_metric, e.best, true), e.best_step);
   return line + fmt::format(" seconds={:.1f}", e.seconds);
 }
 
@@ -169,9 +169,9 @@ std::string bar_line(const TrainStatus& status, int64_t total_steps, std::option
 std::string terminal_line(const Evaluation& e, size_t columns, bool color) {
   std::vector<Piece> pieces = {{e.split + " ", kBold}, {with_thousands(e.step), {}}};
   for (const auto& [name, value] : ordered(e.metrics))
-    pieces.push_back({fmt::format("  {} {}", name, console_value(name, value, /*exact=*/false)), {}});
+    pieces.push_back({fmt::format("  {} {}", name, report::console_value(name, value, /*exact=*/false)), {}});
   if (!e.best_metric.empty()) {
-    const std::string best = "  best " + console_value(e.best_metric, e.best, false);
+    const std::string best = "  best " + report::console_value(e.best_metric, e.best, false);
     if (e.best_step == e.step)
       pieces.push_back({best + " (new)", kGreen});
     else

@@ -74,11 +74,12 @@ std::map<std::string, int64_t> Pruning::factored_ranks(double keep) const {
   return ranks;
 }
 
-std::vector<PrunePoint> prune_curve(Assembly& assembly, const Pruning& pruning, const std::vector<double>& keeps,
-                                    const std::string& split, const std::function<void(const PrunePoint&)>& shown) {
+std::vector<report::PrunePoint> prune_curve(Assembly& assembly, const Pruning& pruning,
+                                            const std::vector<double>& keeps, const std::string& split,
+                                            const std::function<void(const report::PrunePoint&)>& shown) {
   auto& task = *assembly.task;
   task.model().eval();
-  std::vector<PrunePoint> curve;
+  std::vector<report::PrunePoint> curve;
   for (const double keep : keeps) {
     curve.push_back({.keep = keep, .removed = pruning.removed(keep), .size = pruning.size(keep)});
     const nn::Substitution pruned(task.model(), pruning.tensors(keep));
@@ -126,8 +127,8 @@ tensor::NamedTensors stored_from(const recipe::Recipe& recipe, const Pruning::Te
 
 }  // namespace
 
-CheckpointContents pruned_checkpoint(const CheckpointContents& original, const std::filesystem::path& folder,
-                                     const Pruning& pruning, double keep, bool factored) {
+checkpoint::Contents pruned_checkpoint(const checkpoint::Contents& original, const std::filesystem::path& folder,
+                                       const Pruning& pruning, double keep, bool factored) {
   std::vector<std::string> overrides = {"method.name=full", "train.ema=null"};
   if (factored) {
     const auto ranks = pruning.factored_ranks(keep);

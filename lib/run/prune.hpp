@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.hpp"
+#include "report/prune_curve.hpp"
 #include "run/assembly.hpp"
-#include "run/checkpoint.hpp"
-#include "run/prune_curve.hpp"
 #include "tensor/linalg.hpp"
 
 namespace sst::run {
@@ -51,13 +51,14 @@ class Pruning {
 };
 
 /// The metrics of a split at each share of `keeps`; the model is as before afterwards. `shown` sees each point.
-std::vector<PrunePoint> prune_curve(Assembly& assembly, const Pruning& pruning, const std::vector<double>& keeps,
-                                    const std::string& split, const std::function<void(const PrunePoint&)>& shown = {});
+std::vector<report::PrunePoint> prune_curve(Assembly& assembly, const Pruning& pruning,
+                                            const std::vector<double>& keeps, const std::string& split,
+                                            const std::function<void(const report::PrunePoint&)>& shown = {});
 
 /// The pruned model as a checkpoint from which nothing can be resumed, of the checkpoint `original` in `folder`: plain
 /// matrices (method.name: full), or `factored` with method.name: lowrank for the maps of factored_ranks().
 ///   throws  UserError when no factors are smaller than their matrix
-CheckpointContents pruned_checkpoint(const CheckpointContents& original, const std::filesystem::path& folder,
-                                     const Pruning& pruning, double keep, bool factored);
+checkpoint::Contents pruned_checkpoint(const checkpoint::Contents& original, const std::filesystem::path& folder,
+                                       const Pruning& pruning, double keep, bool factored);
 
 }  // namespace sst::run

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
+#include "checkpoint/store.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/version.hpp"
 #include "methods/registry.hpp"
 #include "recipe/load.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/recipe_schema.hpp"
 #include "tasks/registry.hpp"
 #include "tensor/lorentz.hpp"
@@ -72,9 +72,9 @@ TrainState TrainState::from_json(const nlohmann::json& json) {
   return state;
 }
 
-CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
-                           const BestTracker& best) {
-  CheckpointContents contents;
+checkpoint::Contents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
+                             const BestTracker& best) {
+  checkpoint::Contents contents;
   contents.step = state.step;
   for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
     contents.model[name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
@@ -114,12 +114,12 @@ void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model
   for (const auto& [name, tensor] : stored) tensor.detach().copy_(tensors.at(name));
 }
 
-void restore_weights(const CheckpointContents& contents, Assembly& assembly) {
+void restore_weights(const checkpoint::Contents& contents, Assembly& assembly) {
   restore_model(contents.model, assembly.task->model());
   assembly.averages.load_state_dict(contents.averages, assembly.task->model());
 }
 
-recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesystem::path& folder,
+recipe::Recipe recipe_of(const checkpoint::Contents& contents, const std::filesystem::path& folder,
                          recipe::LoadOptions load) {
   const auto read = [&] {
     recipe::Diagnostics diagnostics;
@@ -152,8 +152,8 @@ BuiltModel untrained_model(const recipe::Recipe& recipe) {
   return built;
 }
 
-CheckpointContents weights_only(const CheckpointContents& original, const recipe::Recipe& recipe) {
-  CheckpointContents contents;
+checkpoint::Contents weights_only(const checkpoint::Contents& original, const recipe::Recipe& recipe) {
+  checkpoint::Contents contents;
   contents.step = original.step;
   contents.recipe_yaml = recipe.to_yaml();
   contents.recipe_hash = recipe.hash();
@@ -164,7 +164,7 @@ CheckpointContents weights_only(const CheckpointContents& original, const recipe
   return contents;
 }
 
-TrainedTensors trained_tensors(const CheckpointContents& contents, const std::filesystem::path& folder,
+TrainedTensors trained_tensors(const checkpoint::Contents& contents, const std::filesystem::path& folder,
                                const recipe::LoadOptions& load, const std::string& weights) {
   auto recipe = recipe_of(contents, folder, load);
   if (weights != "trained") {
@@ -185,17 +185,17 @@ TrainedTensors trained_tensors(const CheckpointContents& contents, const std::fi
 
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load,
                                const std::string& weights) {
-  return trained_tensors(load_checkpoint(folder), folder, load, weights);
+  return trained_tensors(checkpoint::load(folder), folder, load, weights);
 }
 
-CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
+checkpoint::Contents mean_of(const std::vector<std::filesystem::path>& folders) {
   require(!folders.empty(), "the mean of no checkpoints");
   const std::filesystem::path& first = folders.front();
-  CheckpointContents mean;
+  checkpoint::Contents mean;
   std::map<std::string, torch::Tensor> sums;
   std::vector<std::string> points;
   for (const auto& folder : folders) {
-    const auto contents = load_checkpoint(folder);
+    const auto contents = checkpoint::load(folder);
     const auto tensors = trained_tensors(contents, folder, {}, "trained").tensors;
     if (&folder == &first) {
       const auto recipe = recipe_of(contents, folder, {.overrides = {"method.name=full", "train.ema=null"}});
@@ -227,17 +227,17 @@ CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders) {
 }
 
 void load_initial_weights(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {
-  nn::load_dense_tensors(assembly.task->model(), trained_tensors(find_checkpoint(run_or_checkpoint)).tensors);
+  nn::load_dense_tensors(assembly.task->model(), trained_tensors(checkpoint::find(run_or_checkpoint)).tensors);
 }
 
 void load_initial_states(const std::filesystem::path& run_or_checkpoint, Assembly& assembly) {
-  const auto contents = load_checkpoint(find_checkpoint(run_or_checkpoint));
+  const auto contents = checkpoint::load(checkpoint::find(run_or_checkpoint));
   restore_model(contents.model, assembly.task->model());
   assembly.optimizer->load_state_dict(contents.optimizer);
   assembly.method->load_state_dict(contents.method);
 }
 
-TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best) {
+TrainState restore(const checkpoint::Contents& contents, Assembly& assembly, BestTracker& best) {
   try {
     if (contents.state.at("data_sha256").get<std::string>() != assembly.task->data_sha256())
       throw CheckpointError("the data have changed since this checkpoint was written",

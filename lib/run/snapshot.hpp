@@ -2,11 +2,11 @@
 
 #include <cstdint>
 
+#include "checkpoint/checkpoint.hpp"
 #include "recipe/load.hpp"
 #include "recipe/recipe.hpp"
 #include "run/assembly.hpp"
 #include "run/best_tracker.hpp"
-#include "run/checkpoint.hpp"
 #include "run/spike_watch.hpp"
 
 namespace sst::run {
@@ -43,16 +43,16 @@ struct TrainState {
 };
 
 /// A copy of everything a run needs to go on as if it had never stopped.
-CheckpointContents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
-                           const BestTracker& best);
+checkpoint::Contents capture(const Assembly& assembly, const recipe::Recipe& recipe, const TrainState& state,
+                             const BestTracker& best);
 
 /// Puts a checkpoint back into an assembly of the same recipe.
 ///   throws    CheckpointError naming the first tensor or key that is missing, unknown or of another shape
-TrainState restore(const CheckpointContents& contents, Assembly& assembly, BestTracker& best);
+TrainState restore(const checkpoint::Contents& contents, Assembly& assembly, BestTracker& best);
 
 /// The recipe that a checkpoint was trained by, with the tokenizer that the checkpoint keeps in the place of the one it
 /// named. Throws recipe::RecipeError when overrides do not fit.
-recipe::Recipe recipe_of(const CheckpointContents& contents, const std::filesystem::path& folder,
+recipe::Recipe recipe_of(const checkpoint::Contents& contents, const std::filesystem::path& folder,
                          recipe::LoadOptions load = {});
 
 /// A recipe's method, for making maps that are not trained.
@@ -76,16 +76,16 @@ struct TrainedTensors {
 /// What the checkpoint in `folder` holds: the trained weights, or the average called `weights` ("ema", "ema_0.999").
 TrainedTensors trained_tensors(const std::filesystem::path& folder, const recipe::LoadOptions& load = {},
                                const std::string& weights = "trained");
-TrainedTensors trained_tensors(const CheckpointContents& contents, const std::filesystem::path& folder,
+TrainedTensors trained_tensors(const checkpoint::Contents& contents, const std::filesystem::path& folder,
                                const recipe::LoadOptions& load, const std::string& weights);
 
 /// What a checkpoint made from `original` holds beside its weights, from which nothing can be resumed.
-CheckpointContents weights_only(const CheckpointContents& original, const recipe::Recipe& recipe);
+checkpoint::Contents weights_only(const checkpoint::Contents& original, const recipe::Recipe& recipe);
 
 /// The arithmetic mean of the weights of several checkpoints of one model, as a checkpoint of plain matrices from which
 /// nothing can be resumed. Points of the hyperboloid are brought back to it.
 ///   throws    CheckpointError naming the first tensor that another one lacks or has in another shape
-CheckpointContents mean_of(const std::vector<std::filesystem::path>& folders);
+checkpoint::Contents mean_of(const std::vector<std::filesystem::path>& folders);
 
 /// `init.from`: starts a fresh model from another run's weights. Linear maps take the dense matrix the other one applied,
 /// whatever method trained it; every other tensor is copied.
@@ -101,6 +101,6 @@ void load_initial_states(const std::filesystem::path& run_or_checkpoint, Assembl
 void restore_model(const tensor::NamedTensors& tensors, torch::nn::Module& model);
 
 /// Weights and averages alone, for evaluation.
-void restore_weights(const CheckpointContents& contents, Assembly& assembly);
+void restore_weights(const checkpoint::Contents& contents, Assembly& assembly);
 
 }  // namespace sst::run

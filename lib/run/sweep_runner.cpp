@@ -15,12 +15,12 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/terminal.hpp"
 #include "core/text.hpp"
-#include "run/metric_words.hpp"
-#include "run/run_record.hpp"
+#include "report/metric_words.hpp"
+#include "report/run_record.hpp"
+#include "report/table.hpp"
 #include "run/stop_signals.hpp"
-#include "run/table.hpp"
-#include "run/terminal.hpp"
 #include "run/train.hpp"
 
 namespace sst::run {
@@ -95,10 +95,11 @@ std::string last_lines(const std::filesystem::path& file, size_t count) {
 
 /// "test/f1 0.8120" of a finished run.
 std::string result_text(const SweepJob& job) {
-  const RunRecord record = read_run(job.run_dir);
-  const std::string metric = metric_of(record, TableSpec());
+  const report::RunRecord record = report::read_run(job.run_dir);
+  const std::string metric = report::metric_of(record, report::TableSpec());
   const auto found = record.results.find(metric);
-  return found == record.results.end() ? record.state : metric + " " + console_value(metric, found->second, false);
+  return found == record.results.end() ? record.state
+                                       : metric + " " + report::console_value(metric, found->second, false);
 }
 
 class Runner {
@@ -209,7 +210,7 @@ ExitCode run_sweep(const std::vector<SweepJob>& jobs, const SweepRunOptions& opt
 }
 
 std::string state_of(const std::filesystem::path& run_dir) {
-  const std::string state = read_run(run_dir).state;
+  const std::string state = report::read_run(run_dir).state;
   return state == "missing" ? "-" : state;
 }
 

@@ -115,31 +115,31 @@ std::vector<fs::path> out_roots(const std::vector<recipe::SweepPoint>& points) {
   return roots;
 }
 
-std::vector<RunRecord> records_of(const std::vector<recipe::SweepPoint>& points, const RunIndex& index) {
-  std::vector<RunRecord> records;
+std::vector<report::RunRecord> records_of(const std::vector<recipe::SweepPoint>& points, const RunIndex& index) {
+  std::vector<report::RunRecord> records;
   for (const auto& point : points) {
     const auto found = index.find(point.recipe);
-    RunRecord record = found ? read_run(*found) : RunRecord{};
-    record.keys = flat_recipe(point.recipe.to_yaml());
+    report::RunRecord record = found ? report::read_run(*found) : report::RunRecord{};
+    record.keys = report::flat_recipe(point.recipe.to_yaml());
     record.seed = point.recipe.value<int64_t>("seed");
     records.push_back(std::move(record));
   }
   return records;
 }
 
-TableSpec sweep_table_spec(const recipe::Recipe& recipe, const std::vector<recipe::SweepPoint>& points) {
-  TableSpec spec = table_spec(recipe);
+report::TableSpec sweep_table_spec(const recipe::Recipe& recipe, const std::vector<recipe::SweepPoint>& points) {
+  report::TableSpec spec = table_spec(recipe);
   if (!recipe::is_collection(recipe) || !spec.paper.empty() || spec.paper_table.empty()) return spec;
   for (const auto& point : points) {
     const auto printed = printed_value(point.recipe, spec.paper_table);
     if (!printed) continue;
-    PaperValue value{.keys = {},
-                     .value = printed->value,
-                     .sd = printed->sd,
-                     .seeds = printed->seeds,
-                     .note = printed->note,
-                     .metric = printed->metric};
-    const auto keys = flat_recipe(point.recipe.to_yaml());
+    report::PaperValue value{.keys = {},
+                             .value = printed->value,
+                             .sd = printed->sd,
+                             .seeds = printed->seeds,
+                             .note = printed->note,
+                             .metric = printed->metric};
+    const auto keys = report::flat_recipe(point.recipe.to_yaml());
     for (const auto* names : {&spec.rows, &spec.columns})
       for (const std::string& key : *names)
         if (const auto found = keys.find(key); found != keys.end()) value.keys.insert(*found);

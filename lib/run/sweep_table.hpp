@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "recipe/sweep.hpp"
-#include "run/table.hpp"
+#include "report/table.hpp"
 
 /// The table of a sweep from whatever runs exist.
 namespace sst::run {
@@ -40,10 +40,10 @@ class RunIndex {
 std::vector<std::filesystem::path> out_roots(const std::vector<recipe::SweepPoint>& points);
 
 /// One record for each point: of the run that `index` has, under the keys of the point; "missing" where there is none.
-std::vector<RunRecord> records_of(const std::vector<recipe::SweepPoint>& points, const RunIndex& index);
+std::vector<report::RunRecord> records_of(const std::vector<recipe::SweepPoint>& points, const RunIndex& index);
 
 /// How the table of `recipe`, a sweep or a list of recipes, is laid out. A list shows the printed values of the recipes that
 /// name the same printed table, unless it gives its own.
-TableSpec sweep_table_spec(const recipe::Recipe& recipe, const std::vector<recipe::SweepPoint>& points);
+report::TableSpec sweep_table_spec(const recipe::Recipe& recipe, const std::vector<recipe::SweepPoint>& points);
 
 }  // namespace sst::run

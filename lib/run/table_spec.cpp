@@ -8,11 +8,11 @@
 
 namespace sst::run {
 
-TableSpec table_spec(const recipe::Recipe& recipe) {
+report::TableSpec table_spec(const recipe::Recipe& recipe) {
   recipe::Diagnostics diagnostics;
   const auto plan = recipe::read_report(recipe, recipe_schema(), diagnostics);
   diagnostics.throw_if_errors();
-  TableSpec spec;
+  report::TableSpec spec;
   if (!plan.rows.empty()) spec.rows = plan.rows;
   spec.columns = plan.columns;
   spec.metrics = plan.metrics;
@@ -32,7 +32,7 @@ TableSpec table_spec(const recipe::Recipe& recipe) {
   return spec;
 }
 
-TableSpec table_spec_of(const std::filesystem::path& run_dir) {
+report::TableSpec table_spec_of(const std::filesystem::path& run_dir) {
   recipe::Diagnostics diagnostics;
   const auto path = run_dir / "recipe.yaml";
   const auto recipe = recipe::load_text(read_file(path), path.string(), {}, recipe_schema(), diagnostics);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "checkpoint/store.hpp"
 #include "core/clock.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
@@ -16,12 +17,11 @@
 #include "dist/launch.hpp"
 #include "recipe/load.hpp"
 #include "recipe/sweep.hpp"
-#include "run/checkpoint_store.hpp"
+#include "report/metric_words.hpp"
+#include "report/pages.hpp"
 #include "run/final_results.hpp"
-#include "run/metric_words.hpp"
 #include "run/out_of_memory.hpp"
 #include "run/recipe_schema.hpp"
-#include "run/report.hpp"
 #include "run/run_folder.hpp"
 #include "run/run_lock.hpp"
 #include "run/stop_signals.hpp"
@@ -45,12 +45,13 @@ BestTracker::Options tracker_options(const recipe::Recipe& recipe) {
   const auto& known = tasks::registry().at(recipe.value<std::string>("task")).metrics;
   const std::string first = eval.metrics.empty() ? known.front() : eval.metrics.front();
   const std::string metric = checkpoint.best_metric.value_or(eval.splits.front() + "/" + first);
-  const bool higher = checkpoint.best_mode == "auto" ? !smaller_is_better(metric) : checkpoint.best_mode == "max";
+  const bool higher =
+      checkpoint.best_mode == "auto" ? !report::smaller_is_better(metric) : checkpoint.best_mode == "max";
   return {.metric = metric, .higher_is_better = higher, .min_delta = eval.min_delta, .patience = eval.patience};
 }
 
 /// Keys that differ between the recipe of a checkpoint and this one, but for those that may.
-void check_same_recipe(const CheckpointContents& contents, const recipe::Recipe& recipe) {
+void check_same_recipe(const checkpoint::Contents& contents, const recipe::Recipe& recipe) {
   recipe::Diagnostics diagnostics;
   const auto saved =
       recipe::load_text(contents.recipe_yaml, "the checkpoint's recipe", {}, recipe_schema(), diagnostics);
@@ -87,8 +88,8 @@ class Session {
   TrainOutcome dry_run();
   std::optional<TrainOutcome> finished_already() const;
   TrainOutcome run_locked();
-  std::filesystem::path resume_point(CheckpointStore& store) const;
-  void announce(const std::optional<CheckpointContents>& from, int64_t attempt) const;
+  std::filesystem::path resume_point(checkpoint::Store& store) const;
+  void announce(const std::optional<checkpoint::Contents>& from, int64_t attempt) const;
   void show_essentials() const;
   void start();
 
@@ -183,12 +184,12 @@ TrainOutcome Session::run_locked() {
   }
   const auto options = recipe_.read<CheckpointOptions>("checkpoint");
   const auto tracker = tracker_options(recipe_);
-  CheckpointStore store(
+  checkpoint::Store store(
       run_dir_ / "checkpoints",
       {.keep_last = options.keep_last, .keep_best = options.keep_best, .higher_is_better = tracker.higher_is_better});
   if (leads()) store.recover();
   const std::string place = group_->gather(leads() ? resume_point(store).string() : std::string()).front();
-  const auto from = place.empty() ? std::nullopt : std::optional(load_checkpoint(place));
+  const auto from = place.empty() ? std::nullopt : std::optional(checkpoint::load(place));
   if (from) check_same_recipe(*from, recipe_);
   if (folder) folder->begin_attempt(recipe_, flags_.arguments, from ? from->step : 0);
   log::open_file(run_dir_ / (leads() ? "log.txt" : fmt::format("log.rank{}.txt", group_->rank())));
@@ -270,7 +271,7 @@ TrainOutcome Session::run_locked() {
     } else {
       const auto& train = assembly_.train;
       folder->end_attempt("finished", 0, "finished");
-      const auto files = write_run_report(run_dir_, table_spec(recipe_));
+      const auto files = report::write_run_report(run_dir_, table_spec(recipe_));
       folder->mark_done(
           {{"step", trainer.state().step},
            {"recipe_hash", recipe_.hash()},
@@ -280,7 +281,7 @@ TrainOutcome Session::run_locked() {
       log::info("finished after {} steps: {}", trainer.state().step, run_dir_.string());
       for (const auto& [name, value] : outcome.results) {
         const auto signature = outcome.signatures.find(name);
-        log::info("  {:<26}{}{}", name, console_value(name, value, /*exact=*/true),
+        log::info("  {:<26}{}{}", name, report::console_value(name, value, /*exact=*/true),
                   signature == outcome.signatures.end() ? "" : "  " + signature->second);
       }
       for (const auto& file : files) log::info("report: {}", file.string());
@@ -296,9 +297,9 @@ TrainOutcome Session::run_locked() {
 }
 
 /// Where the run goes on from; "": nowhere, it starts.
-std::filesystem::path Session::resume_point(CheckpointStore& store) const {
+std::filesystem::path Session::resume_point(checkpoint::Store& store) const {
   if (flags_.resume != "auto" && flags_.resume != "must" && flags_.resume != "never")
-    return find_checkpoint(flags_.resume, "last");
+    return checkpoint::find(flags_.resume, "last");
   if (const auto newest = store.newest_good()) return *newest;
   if (flags_.resume == "must")
     throw CheckpointError("there is no checkpoint in '" + run_dir_.string() + "'",
@@ -306,11 +307,11 @@ std::filesystem::path Session::resume_point(CheckpointStore& store) const {
   return {};
 }
 
-void Session::announce(const std::optional<CheckpointContents>& from, int64_t attempt) const {
+void Session::announce(const std::optional<checkpoint::Contents>& from, int64_t attempt) const {
   if (!from) return log::info("training in {}", run_dir_.string());
-  const auto note = read_checkpoint_note(run_dir_ / "checkpoints" / checkpoint_name(from->step));
+  const auto note = checkpoint::read_note(run_dir_ / "checkpoints" / checkpoint::folder_name(from->step));
   log::info("resuming step {} from {}, saved {}, attempt {}", from->step,
-            (run_dir_ / "checkpoints" / checkpoint_name(from->step)).string(), note.written, attempt);
+            (run_dir_ / "checkpoints" / checkpoint::folder_name(from->step)).string(), note.written, attempt);
 }
 
 void Session::show_essentials() const {

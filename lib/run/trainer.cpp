@@ -28,8 +28,8 @@ SpikeWatch::Options spike_options(const TrainOptions& train) {
 
 /// A checkpoint that is to be written.
 struct Pending {
-  CheckpointContents contents;
-  CheckpointStore::SaveOptions options;
+  checkpoint::Contents contents;
+  checkpoint::Store::SaveOptions options;
 };
 
 MetricFields measured(const StepResult& result) {
@@ -173,7 +173,7 @@ void Trainer::roll_back(const std::string& problem) {
   finish_saving();
   parts_.assembly.group->barrier();  // the leader has written it
   const TrainState now = state_;
-  const std::string name = checkpoint_name(now.periodic_save_step);
+  const std::string name = checkpoint::folder_name(now.periodic_save_step);
   state_ = restore(parts_.store.load(name), parts_.assembly, parts_.best);
   state_.elapsed_s = now.elapsed_s;
   state_.times = now.times;
@@ -281,7 +281,7 @@ void Trainer::record(Evaluation evaluation) {
 }
 
 /// A copy of everything, on the leader, which alone writes; the others hand it the moments that they alone hold.
-std::optional<CheckpointContents> Trainer::captured() const {
+std::optional<checkpoint::Contents> Trainer::captured() const {
   if (leads()) return capture(parts_.assembly, parts_.recipe, state_, parts_.best);
   parts_.assembly.optimizer->state_dict();
   return std::nullopt;
@@ -308,7 +308,7 @@ void Trainer::save(Save kind) {
     state_.rollbacks_in_row = 0;
   }
   saved_step_ = state_.step;
-  std::optional<CheckpointContents> now = captured();
+  std::optional<checkpoint::Contents> now = captured();
   if (!now) return since_save_.restart();
   const int64_t forever = assembly.checkpoint.keep_every.in_steps(assembly.workload.step).value_or(0);
   pending.push_back({std::move(*now),

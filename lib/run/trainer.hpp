@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "checkpoint/background_writer.hpp"
+#include "checkpoint/store.hpp"
 #include "core/clock.hpp"
 #include "run/assembly.hpp"
-#include "run/background_writer.hpp"
 #include "run/best_tracker.hpp"
-#include "run/checkpoint_store.hpp"
 #include "run/journal.hpp"
 #include "run/progress.hpp"
 #include "run/snapshot.hpp"
@@ -25,7 +25,7 @@ class Trainer {
     Assembly& assembly;
     const recipe::Recipe& recipe;
     std::filesystem::path run_dir;
-    CheckpointStore& store;
+    checkpoint::Store& store;
     Journal& journal;
     Progress& progress;
     BestTracker& best;
@@ -63,7 +63,7 @@ class Trainer {
   void record(Evaluation evaluation);
   bool is_save_due() const;
   void check_sync() const;
-  std::optional<CheckpointContents> captured() const;
+  std::optional<checkpoint::Contents> captured() const;
   bool leads() const { return parts_.assembly.group->is_leader(); }
   enum class Save { kPeriodic, kAskedFor, kLast };
   void save(Save kind);
@@ -74,13 +74,13 @@ class Trainer {
 
   Parts parts_;
   TrainState state_;
-  std::optional<CheckpointContents> best_;  ///< best weights since the last save, not yet on disk
+  std::optional<checkpoint::Contents> best_;  ///< best weights since the last save, not yet on disk
   std::optional<int64_t> saved_step_;
   double capture_s_ = 0;  ///< the last copy of everything
   std::string doing_;
   StepResult last_;
   std::map<std::string, torch::Tensor> weights_before_;  ///< of a step whose layers are measured
-  BackgroundWriter writer_;                              ///< of checkpoints: touch the store only when it is idle
+  checkpoint::BackgroundWriter writer_;                  ///< of checkpoints: touch the store only when it is idle
   Stopwatch since_report_, since_layers_, since_weights_, since_save_, since_evaluation_;
   int64_t reported_step_ = 0;
   double items_since_report_ = 0;  ///< target tokens, nodes, …

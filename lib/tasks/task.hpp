@@ -89,6 +89,8 @@ class Task {
   virtual std::string data_sha256() const = 0;
   /// Rough bytes of the tensors kept for backward in one step, beside parameters and states.
   virtual double activation_bytes() const = 0;
+  /// The step that takes the most memory, where steps differ.
+  virtual int64_t largest_step() const { return 0; }
   /// The most that gradients, given their bytes, and activations take at one time.
   virtual double step_bytes(double gradients) const { return gradients + activation_bytes(); }
   /// Floating-point operations of a training step, of all processes together, that no linear map makes: attention, and an

@@ -346,8 +346,8 @@ std::string Translation::data_sha256() const {
   return digest.hex();
 }
 
-/// Of the first epoch, by places in its padded tensors.
-std::span<const int64_t> Translation::largest_batch(const data::PairBatches& epoch) const {
+/// By places in its padded tensors.
+int64_t Translation::largest_batch(const data::PairBatches& epoch) const {
   const auto& lengths = corpora().train.lengths();
   int64_t largest = 0, most = 0;
   for (int64_t index = 0; index < epoch.size(); ++index) {
@@ -359,15 +359,19 @@ std::span<const int64_t> Translation::largest_batch(const data::PairBatches& epo
     const int64_t places = std::ssize(epoch[index]) * (source + target);
     if (places > most) std::tie(largest, most) = std::pair(index, places);
   }
-  return epoch[largest];
+  return largest;
 }
 
-/// Of the largest batch, measured with an eighth and with a quarter of its sentences, the longest one among them.
+int64_t Translation::largest_step() const {
+  return largest_batch(epoch_of(corpora().train, 0)) / recipe_.step.micro_batches();
+}
+
+/// Of the largest batch of the first epoch, measured with an eighth and with a quarter of its sentences, the longest one among them.
 double Translation::activation_bytes() const {
   if (activations_) return *activations_;
   const auto& lengths = corpora().train.lengths();
   const auto epoch = epoch_of(corpora().train, 0);
-  const auto pairs = largest_batch(epoch);
+  const auto pairs = epoch[largest_batch(epoch)];
   std::vector<int64_t> by_length(pairs.begin(), pairs.end());
   const auto length = [&](int64_t pair) {
     const auto& both = lengths[static_cast<size_t>(pair)];

@@ -49,6 +49,7 @@ class Translation final : public Task {
   }
 
   StepShape step_shape(int64_t step) override;
+  int64_t largest_step() const override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   /// "loss" in nats per target token, without smoothing, "ppl_token", "accuracy" of the next token given the right ones
   /// before it; "bleu" and "chrf" of the decoded text, from 0 to 100, where eval.metrics names them and for the test split.
@@ -84,7 +85,7 @@ class Translation final : public Task {
   bool decodes(const std::string& split) const;
   int64_t evaluated_pairs(const std::string& split) const;
   data::PairBatches epoch_of(const text::ParallelCorpus& corpus, int64_t epoch) const;
-  std::span<const int64_t> largest_batch(const data::PairBatches& epoch) const;
+  int64_t largest_batch(const data::PairBatches& epoch) const;
   std::vector<int64_t> source_ids(const std::string& line) const;
   /// One micro-batch of the endless list.
   models::TranslationBatch training_batch(int64_t micro_batch) const;

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.hpp"
 #include "core/memory.hpp"
-#include "run/checkpoint.hpp"
 #include "tests/bench/assemble.hpp"
 #include "tests/bench/settings.hpp"
 
@@ -53,11 +53,11 @@ torch::Tensor filled_like(const torch::Tensor& meta) {
   return tensor;
 }
 
-run::CheckpointContents opt_with_sst() {
+checkpoint::Contents opt_with_sst() {
   const auto recipe = load("lm/opt_1.3b", {"method.name=sst", "method.rank=64", "precision=fp32"});
   const auto assembly = run::sketch(recipe, /*processes=*/1, /*memory=*/1e12);
   auto& model = assembly.task->model();
-  run::CheckpointContents contents;
+  checkpoint::Contents contents;
   for (const auto& [name, tensor] : nn::stored_tensors(model)) contents.model[name] = filled_like(tensor);
   for (const auto& [name, tensor] : nn::trainable_tensors(model))
     for (const char* const moment : {"exp_avg/", "exp_avg_sq/"})
@@ -67,7 +67,7 @@ run::CheckpointContents opt_with_sst() {
   return contents;
 }
 
-int64_t bytes_of(const run::CheckpointContents& contents) {
+int64_t bytes_of(const checkpoint::Contents& contents) {
   int64_t bytes = 0;
   for (const auto* tensors : {&contents.model, &contents.optimizer})
     for (const auto& [name, tensor] : *tensors) bytes += static_cast<int64_t>(tensor.nbytes());
@@ -106,7 +106,7 @@ void save(benchmark::State& state) {
     state.PauseTiming();
     clear();
     state.ResumeTiming();
-    run::write_checkpoint(folder(), contents, {});
+    checkpoint::write(folder(), contents, {});
   }
   report_bytes(state);
 }
@@ -139,7 +139,7 @@ void load_verified(benchmark::State& state) {
     state.PauseTiming();
     forget_what_was_read();
     state.ResumeTiming();
-    benchmark::DoNotOptimize(run::load_checkpoint(folder()));
+    benchmark::DoNotOptimize(checkpoint::load(folder()));
   }
   report_bytes(state);
 }

@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "run/gnuplot.hpp"
+#include "report/gnuplot.hpp"
 #include "tests/optim/matrix_problems.hpp"
 
 namespace sst::optim {
@@ -90,7 +90,7 @@ int main(int count, char** arguments) {
   const auto lines = optim::lines();
   optim::print_table(lines);
   if (count < 2) return 0;
-  const auto picture = run::run_gnuplot(optim::commands(lines));
+  const auto picture = report::run_gnuplot(optim::commands(lines));
   if (!picture) {
     fmt::print(stderr, "low_rank_toy: gnuplot drew nothing\n");
     return 1;

@@ -57,7 +57,7 @@ struct Stage {
   double now_s = 0;
   int columns = 200;
 
-  Screen screen(bool is_terminal) {
+  sst::Screen screen(bool is_terminal) {
     return {.write = [this](std::string_view piece) { text += piece; },
             .columns = [this] { return columns; },
             .is_terminal = is_terminal};
@@ -126,7 +126,7 @@ TEST_CASE("an unknown end shows neither bar nor ETA", "[run]") {
 
 TEST_CASE("a narrow terminal shrinks the bar, then drops what matters least, and never wraps", "[run]") {
   for (size_t columns = 1; columns < 150; ++columns)
-    CHECK(display_width(bar_line(translation_status(), 40000, 72 * 60, columns, false)) <= columns);
+    CHECK(sst::display_width(bar_line(translation_status(), 40000, 72 * 60, columns, false)) <= columns);
   const std::string narrow = bar_line(translation_status(), 40000, 72 * 60, 60, false);
   CHECK_THAT(narrow, ContainsSubstring("loss 4.213"));
   CHECK_THAT(narrow, ContainsSubstring("eta 1h12m"));
