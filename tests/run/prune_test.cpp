@@ -78,8 +78,9 @@ TEST_CASE("pruning drops the smallest singular values of the maps that are named
 }
 
 TEST_CASE("a pruning curve reads back as it was written, and what is none is refused", "[run]") {
-  const std::vector<report::PrunePoint> curve = {{.keep = 1, .results = {{"valid/loss", 2.5}}},
-                                         {.keep = 0.9, .removed = 0.3, .size = 0.8, .results = {{"valid/loss", NAN}}}};
+  const std::vector<report::PrunePoint> curve = {
+      {.keep = 1, .results = {{"valid/loss", 2.5}}},
+      {.keep = 0.9, .removed = 0.3, .size = 0.8, .results = {{"valid/loss", NAN}}}};
   const auto read = report::prune_curve_from(nlohmann::ordered_json::parse(report::to_json(curve).dump()));
   REQUIRE(read.size() == 2);
   CHECK(read[0].results.at("valid/loss") == 2.5);
