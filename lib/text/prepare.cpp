@@ -309,9 +309,8 @@ std::optional<Preparation> found_in(const fs::path& folder, const CorpusRecipe& 
 }
 
 /// The same of what the leader says is there: another machine may see it a little later.
-Preparation shown_in(const fs::path& folder, const CorpusRecipe& corpus, const Tokenizer& tokenizer) {
-  constexpr double kMost_s = 60;
-  for (const Stopwatch watch; watch.seconds() < kMost_s; std::this_thread::sleep_for(std::chrono::milliseconds(200)))
+Preparation shown_in(const fs::path& folder, const CorpusRecipe& corpus, const Tokenizer& tokenizer, double most_s) {
+  for (const Stopwatch watch; watch.seconds() < most_s; std::this_thread::sleep_for(std::chrono::milliseconds(200)))
     if (auto found = found_in(folder, corpus, tokenizer)) return *found;
   throw ResourceError("the first process says that '" + folder.string() + "' is there, but this one does not see it",
                       "all processes need the same disk");
@@ -327,7 +326,7 @@ Preparation follow(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const
     all.meet();  // every part is there
     all.meet();  // and so are the shards
   }
-  return shown_in(folder, corpus, tokenizer);
+  return shown_in(folder, corpus, tokenizer, options.disk_delay_s);
 }
 
 Preparation lead(const CorpusRecipe& corpus, const Tokenizer& tokenizer, const fs::path& folder,

@@ -35,6 +35,8 @@ struct PrepareOptions {
   /// Called at most four times a second and at the end, by the calling thread. What it throws ends the preparation.
   std::function<void(const PrepareProgress&)> progress = {};
   Preparers preparers = {};  ///< all call prepare_tokens with the same corpus and tokenizer; each takes whole files
+  double disk_delay_s =
+      60;  ///< how much later than the first process another machine may see what is on the shared disk
 };
 
 struct Preparation {

@@ -91,7 +91,7 @@ std::vector<Preparation> prepare_together(const Case& one, int64_t processes,
   for (int64_t rank = 0; rank < processes; ++rank)
     futures.push_back(std::async(std::launch::async, [&, rank] {
       try {
-        PrepareOptions options = {.threads = 1, .shard_tokens = 100'000};
+        PrepareOptions options = {.threads = 1, .shard_tokens = 100'000, .disk_delay_s = 2};
         options.preparers = {
             .rank = rank, .size = processes, .from_leader = [&, rank](int64_t n) { return from_leader(rank, n); }};
         return one.prepare(options);
