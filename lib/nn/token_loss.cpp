@@ -92,23 +92,25 @@ Output run(const torch::Tensor& hidden, const torch::Tensor& weight, const torch
   return out;
 }
 
-/// `gradients` belong to scale · loss; backward hands them on, times whatever is left.
+/// `gradients` belong to scale · loss; backward hands them on, times whatever is left: 1 up to rounding, when the caller told
+/// the truth. On a GPU a product costs less than looking.
 TokenLoss with_gradients(const torch::Tensor& sums, const std::vector<torch::Tensor>& inputs,
-                         std::vector<torch::Tensor> gradients, const torch::Tensor& targets, double scale) {
+                         std::vector<torch::Tensor> gradients, const torch::Tensor& targets,
+                         const TokenLossOptions& options) {
   const auto type = inputs[0].scalar_type();
   const torch::Tensor loss = sums[0].to(type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
   TokenLoss result;
-  result.sum = tensor::with_backward(
-      loss, inputs,
-      [kept = std::move(gradients), scale, type](const torch::Tensor& gradient, const std::vector<bool>&) {
-        const double rest = gradient.item<double>() / scale;  // 1 up to rounding, when the caller told the truth
-        std::vector<torch::Tensor> all = kept;
-        all[0] = all[0].to(type);
-        if (std::abs(rest - 1) >= 1e-6)
-          for (torch::Tensor& one : all) one = one.defined() ? one * rest : one;
-        return all;
-      });
-  result.count = (targets >= 0).sum().item<double>();
+  result.sum = tensor::with_backward(loss, inputs,
+                                     [kept = std::move(gradients), scale = options.scale, type](
+                                         const torch::Tensor& gradient, const std::vector<bool>&) {
+                                       const torch::Tensor rest = gradient / scale;
+                                       std::vector<torch::Tensor> all = kept;
+                                       all[0] = all[0].to(type);
+                                       if (!rest.is_cpu() || std::abs(rest.item<double>() - 1) >= 1e-6)
+                                         for (torch::Tensor& one : all) one = one.defined() ? one * rest : one;
+                                       return all;
+                                     });
+  result.count = options.count ? *options.count : (targets >= 0).sum().item<double>();
   result.nll = sums[1];
   result.correct = sums[2];
   return result;
@@ -128,7 +130,7 @@ TokenLoss token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, c
     inputs.push_back(bias);
     gradients.push_back(out.by_bias);
   }
-  return with_gradients(out.sums, inputs, gradients, targets, options.scale);
+  return with_gradients(out.sums, inputs, gradients, targets, options);
 }
 
 LossSum token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, const torch::Tensor& targets,
@@ -145,7 +147,7 @@ TokenLoss token_loss_of_scores(const torch::Tensor& scores, const torch::Tensor&
   gradient = gradient.contiguous();
   const torch::Tensor sums = block_sums(gradient, targets, options, wants_gradient);
   const torch::AutoGradMode with_graph(wants_gradient);
-  return with_gradients(sums, {scores}, {gradient}, targets, options.scale);
+  return with_gradients(sums, {scores}, {gradient}, targets, options);
 }
 
 }  // namespace sst::nn

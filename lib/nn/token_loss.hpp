@@ -18,7 +18,9 @@ struct TokenLossOptions {
   double scale = 1;
   double label_smoothing = 0;  ///< share ε of the target distribution that all other words have together
   int64_t padding = -1;        ///< a word that has none of it; -1: every word has its part
-  int64_t block_rows = 0;      ///< rows whose logits exist at a time; 0: about 112 MiB of them
+  /// Positions that have a target, where the caller knows: counting them makes the CPU wait for a GPU.
+  std::optional<double> count = {};
+  int64_t block_rows = 0;  ///< rows whose logits exist at a time; 0: about 112 MiB of them
 };
 
 /// A loss with what is reported beside it: scalars in float64, without a graph.

@@ -43,6 +43,21 @@ void rehearse(Assembly& assembly, const nn::Pass& pass, int64_t step) {
   assembly.optimizer->zero_grad();
 }
 
+/// Loss and gradients of one part, played where they are recorded. `count` is what all losses are divided by, where the shape
+/// of the step does not say it before.
+nn::LossSum part_of_step(Assembly& assembly, const nn::Pass& pass, int64_t part, const tasks::StepShape& shape,
+                         double& count) {
+  if (assembly.recording) return assembly.recording->run(pass, part, shape.parts, count);
+  nn::LossSum loss = assembly.task->loss(pass, part);
+  if (shape.count <= 0) count = loss.count;
+  const auto backward = [&] { (loss.sum / count).backward(); };
+  if (part + 1 == shape.parts)
+    assembly.exchange->last_pass(backward);
+  else
+    backward();
+  return loss;
+}
+
 /// Losses and gradients of all parts, summed and divided once.
 void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) {
   const auto shape = assembly.task->step_shape(step);
@@ -51,13 +66,7 @@ void accumulate_gradients(Assembly& assembly, int64_t step, StepResult& result) 
   std::array<double, 2> sums{};  // loss and nll
   double count = shape.count;
   for (int64_t part = 0; part < shape.parts; ++part) {
-    const nn::LossSum loss = assembly.task->loss(pass, part);
-    if (shape.count <= 0) count = loss.count;
-    const auto backward = [&] { (loss.sum / count).backward(); };
-    if (part + 1 == shape.parts)
-      assembly.exchange->last_pass(backward);
-    else
-      backward();
+    const nn::LossSum loss = part_of_step(assembly, pass, part, shape, count);
     const auto value = loss.sum.item<double>();
     sums[0] += value;
     sums[1] += loss.nll.value_or(value);

@@ -180,25 +180,50 @@ StepShape LanguageModeling::step_shape(int64_t step) {
   return {.parts = recipe_.sequences_per_step() / together(), .count = step_.targets};
 }
 
-nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass) const {
+nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::Pass& pass,
+                                      std::optional<double> count) const {
   const torch::Tensor hidden = model_->hidden(tensor::send_to(batch.inputs, device_), pass);  // [batch, time, dim]
   const torch::Tensor rows = hidden.reshape({-1, hidden.size(-1)}),
                       targets = tensor::send_to(batch.targets, device_).reshape({-1});
   if (const torch::Tensor weight = model_->output_weight(); weight.defined())
-    return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale});
+    return nn::token_loss(rows, weight, targets, {.compute = pass.compute, .scale = pass.loss_scale, .count = count});
   // A method holds the output layer as something else than one matrix.
   const torch::Tensor logits = model_->logits(hidden, pass).flatten(0, 1).to(torch::kFloat32);
   return {torch::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum, tensor::kNoTarget),
-          (targets != tensor::kNoTarget).sum().item<double>()};
+          count ? *count : (targets != tensor::kNoTarget).sum().item<double>()};
 }
 
-nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
+nn::Pass LanguageModeling::pass_of_part(const nn::Pass& pass, int64_t part) const {
   nn::Pass mine = pass;
   mine.first_row = part * together() + group().rank() * micro_batch();
   mine.recompute = recipe_.step.recompute == "blocks";
-  return loss_of({.inputs = step_.batch.inputs.narrow(0, mine.first_row, micro_batch()),
-                  .targets = step_.batch.targets.narrow(0, mine.first_row, micro_batch())},
-                 mine);
+  return mine;
+}
+
+data::TokenBatch LanguageModeling::part_of_step(int64_t part) const {
+  const int64_t first = part * together() + group().rank() * micro_batch();
+  return {.inputs = step_.batch.inputs.narrow(0, first, micro_batch()),
+          .targets = step_.batch.targets.narrow(0, first, micro_batch())};
+}
+
+nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
+  const data::TokenBatch batch = part_of_step(part);
+  return loss_of(batch, pass_of_part(pass, part), (batch.targets != tensor::kNoTarget).sum().item<double>());
+}
+
+void LanguageModeling::load(int64_t part) {
+  const data::TokenBatch batch = part_of_step(part);
+  if (!loaded_.inputs.defined()) {
+    loaded_ = {.inputs = torch::empty_like(batch.inputs, device_),
+               .targets = torch::empty_like(batch.targets, device_)};
+  }
+  loaded_.inputs.copy_(batch.inputs, /*non_blocking=*/true);
+  loaded_.targets.copy_(batch.targets, /*non_blocking=*/true);
+}
+
+/// Nothing asks for its count: that of the step is known.
+nn::LossSum LanguageModeling::loss_of_loaded(const nn::Pass& pass) {
+  return loss_of(loaded_, pass_of_part(pass, 0), /*count=*/0);
 }
 
 nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,

@@ -14,7 +14,7 @@ using torch::Tensor;
 
 constexpr double kTight = 1e-12;
 
-Tensor& parameter_of(nn::LinearMap& map, const std::string& name) { return map.named_parameters()[name]; }
+Tensor parameter_of(nn::LinearMap& map, const std::string& name) { return map.named_parameters()[name]; }
 
 void set_values(nn::LinearMap& map, const std::string& name, const Tensor& values) {
   const torch::NoGradGuard no_grad;
