@@ -60,7 +60,7 @@ void StepGraph::record(const nn::Pass& pass, double count) {
   const double played = loss_.item<double>(), played_norm = norm_of(gradients_);
   state_ = are_near(played, loss) && are_near(played_norm, norm) ? State::kRecorded : State::kRefused;
   if (state_ == State::kRecorded) return;
-  log::warn(
+  log::warning(
       "runtime.cuda_graphs: the recording gives loss {} and gradient norm {}, but {} and {} are right: going on "
       "without",
       played, played_norm, loss, norm);
