@@ -53,16 +53,15 @@ torch::Tensor attend_with_dropout(const torch::Tensor& q, const torch::Tensor& k
 /// Whether bfloat16 is to be widened first: on a CPU LibTorch's fused kernel makes a oneDNN primitive for every head and block
 /// of it, which takes longer than the products of short sequences. Measured: 1.7 times as fast at 128 tokens, 5 at 64, even
 /// at 512.
-bool is_faster_in_float32(const torch::Tensor& q, const torch::Tensor& k) {
-  constexpr int64_t kShort = 256;
-  return q.is_cpu() && q.scalar_type() == torch::kBFloat16 && k.size(2) <= kShort;
+bool is_faster_in_float32(const torch::Tensor& q, const torch::Tensor& k, const Pass& pass) {
+  return pass.may_widen_attention && q.is_cpu() && q.scalar_type() == torch::kBFloat16 && k.size(2) <= kShortSequence;
 }
 
 torch::Tensor attend_fused(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
-                           const AttentionMask& mask, std::optional<double> scale) {
-  if (is_faster_in_float32(q, k)) {
+                           const AttentionMask& mask, std::optional<double> scale, const Pass& pass) {
+  if (is_faster_in_float32(q, k, pass)) {
     const auto wide = torch::kFloat32;
-    return attend_fused(q.to(wide), k.to(wide), v.to(wide), mask, scale).to(q.scalar_type());
+    return attend_fused(q.to(wide), k.to(wide), v.to(wide), mask, scale, pass).to(q.scalar_type());
   }
   const int64_t queries = q.size(2), keys = k.size(2);
   // is_causal means "as many queries as keys"; behind cached keys several queries need the mask itself, one needs none.
@@ -85,7 +84,8 @@ torch::Tensor merge_heads(const torch::Tensor& x) {
 torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v, const AttentionMask& mask,
                      const AttendOptions& options, const Pass& pass, const std::string& layer) {
   const bool drops = pass.training && options.dropout > 0;
-  return drops ? attend_with_dropout(q, k, v, mask, options, pass, layer) : attend_fused(q, k, v, mask, options.scale);
+  return drops ? attend_with_dropout(q, k, v, mask, options, pass, layer)
+               : attend_fused(q, k, v, mask, options.scale, pass);
 }
 
 torch::Tensor first_head_weights(const torch::Tensor& q, const torch::Tensor& k, const AttentionMask& mask,

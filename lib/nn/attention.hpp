@@ -14,6 +14,9 @@
 
 namespace sst::nn {
 
+/// Up to so many keys, bfloat16 attention on a CPU is computed in float32.
+constexpr int64_t kShortSequence = 256;
+
 /// Keys and values of the tokens that one attention layer has seen, for decoding one token after another. Without a
 /// graph.
 class KeyValues {

@@ -25,6 +25,8 @@ struct Pass {
 
   /// Type in which linear maps and attention compute (mixed precision); not given: in the type of the weights.
   std::optional<torch::ScalarType> compute = std::nullopt;
+  /// Attention over short sequences may be computed in float32 where that is faster; it keeps more for backward.
+  bool may_widen_attention = true;
   /// Keep only the inputs of a model's blocks for backward and compute what is inside them a second time.
   bool recompute = false;
 

@@ -100,16 +100,19 @@ TokenLoss with_gradients(const torch::Tensor& sums, const std::vector<torch::Ten
   const auto type = inputs[0].scalar_type();
   const torch::Tensor loss = sums[0].to(type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
   TokenLoss result;
-  result.sum = tensor::with_backward(loss, inputs,
-                                     [kept = std::move(gradients), scale = options.scale, type](
-                                         const torch::Tensor& gradient, const std::vector<bool>&) {
-                                       const torch::Tensor rest = gradient / scale;
-                                       std::vector<torch::Tensor> all = kept;
-                                       all[0] = all[0].to(type);
-                                       if (!rest.is_cpu() || std::abs(rest.item<double>() - 1) >= 1e-6)
-                                         for (torch::Tensor& one : all) one = one.defined() ? one * rest : one;
-                                       return all;
-                                     });
+  result.sum =
+      tensor::with_backward(loss, inputs,
+                            [kept = std::move(gradients), scale = options.scale, type](const torch::Tensor& gradient,
+                                                                                       const std::vector<bool>&) {
+                              const torch::Tensor rest = gradient / scale;
+                              std::vector<torch::Tensor> all = kept;
+                              all[0] = all[0].to(type);
+                              if (rest.is_cpu() && std::abs(rest.item<double>() - 1) < 1e-6) return all;
+                              for (torch::Tensor& one : all)
+                                if (one.defined())
+                                  one = rest.is_cpu() ? one * rest : one.mul_(rest);  // in place: none are larger
+                              return all;
+                            });
   result.count = options.count ? *options.count : (targets >= 0).sum().item<double>();
   result.nll = sums[1];
   result.correct = sums[2];

@@ -231,14 +231,6 @@ void build(Assembly& assembly, const recipe::Recipe& recipe) {
   assembly.averages = Averages(assembly.train.ema_decays());
 }
 
-void record_steps(Assembly& assembly) {
-  if (!assembly.group->is_alone())
-    throw UserError("runtime.cuda_graphs cannot record the exchange of gradients between processes",
-                    "start one process, or leave it out");
-  if (assembly.device.is_cuda())
-    assembly.recording = std::make_unique<StepGraph>(*assembly.task, *assembly.optimizer, assembly.device);
-}
-
 /// What a step may take of `memory` that is free once the model is there.
 void set_budget(Assembly& assembly, double memory) {
   const auto standing = standing_memory(assembly);
@@ -273,7 +265,6 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.exchange = std::make_unique<GradientExchange>(assembly.group, late_gradients(assembly.task->model()));
-  if (assembly.runtime.cuda_graphs) record_steps(assembly);
   keep_freed_memory();
   set_budget(assembly, kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)));
   return assembly;

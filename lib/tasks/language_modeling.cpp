@@ -88,18 +88,21 @@ void LanguageModeling::keep_micro_batch(int64_t samples) {
 }
 
 const KeptActivations& LanguageModeling::kept() const {
-  if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(kMeasuredTokens);
+  if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(kMeasuredTokens, /*as_it_trains=*/true);
   return *kept_;
 }
 
 /// With short sequences: all but attention with dropout is linear in their length.
-KeptActivations LanguageModeling::measured(int64_t tokens) const {
+KeptActivations LanguageModeling::measured(int64_t tokens, bool as_it_trains) const {
   const int64_t full = recipe_.data.seq_len;
   const int64_t length = config_.attention_dropout > 0 ? full : std::min(full, tokens);
   const auto alive_after = [&](int64_t sequences, bool recompute) {
     const tensor::TensorMemoryMeter meter(device_.type());
     const torch::Tensor ids = torch::zeros({sequences, length}, torch::kInt64);
-    const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
+    const nn::Pass pass{.training = true,
+                        .compute = compute_,
+                        .may_widen_attention = as_it_trains && full <= nn::kShortSequence,
+                        .recompute = recompute};
     const auto loss = loss_of({.inputs = ids, .targets = ids}, pass);
     return static_cast<double>(meter.live_bytes());
   };
@@ -121,7 +124,7 @@ KeptActivations LanguageModeling::by_blocks() const {
     LanguageModeling few(recipe_, config);
     few.compute_ = compute_;
     few.build({.tensors = torch::TensorOptions(torch::kFloat32), .init = {.kind = nn::InitScheme::Kind::kZero}});
-    return few.measured(/*tokens=*/4);
+    return few.measured(/*tokens=*/4, /*as_it_trains=*/false);
   };
   const KeptActivations base = of(1, kFewWords), block = of(2, kFewWords), words = of(1, 2 * kFewWords);
   const auto more_blocks = static_cast<double>(config_.num_layers - 1);
@@ -193,37 +196,13 @@ nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::P
           count ? *count : (targets != tensor::kNoTarget).sum().item<double>()};
 }
 
-nn::Pass LanguageModeling::pass_of_part(const nn::Pass& pass, int64_t part) const {
+nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
   nn::Pass mine = pass;
   mine.first_row = part * together() + group().rank() * micro_batch();
   mine.recompute = recipe_.step.recompute == "blocks";
-  return mine;
-}
-
-data::TokenBatch LanguageModeling::part_of_step(int64_t part) const {
-  const int64_t first = part * together() + group().rank() * micro_batch();
-  return {.inputs = step_.batch.inputs.narrow(0, first, micro_batch()),
-          .targets = step_.batch.targets.narrow(0, first, micro_batch())};
-}
-
-nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
-  const data::TokenBatch batch = part_of_step(part);
-  return loss_of(batch, pass_of_part(pass, part), (batch.targets != tensor::kNoTarget).sum().item<double>());
-}
-
-void LanguageModeling::load(int64_t part) {
-  const data::TokenBatch batch = part_of_step(part);
-  if (!loaded_.inputs.defined()) {
-    loaded_ = {.inputs = torch::empty_like(batch.inputs, device_),
-               .targets = torch::empty_like(batch.targets, device_)};
-  }
-  loaded_.inputs.copy_(batch.inputs, /*non_blocking=*/true);
-  loaded_.targets.copy_(batch.targets, /*non_blocking=*/true);
-}
-
-/// Nothing asks for its count: that of the step is known.
-nn::LossSum LanguageModeling::loss_of_loaded(const nn::Pass& pass) {
-  return loss_of(loaded_, pass_of_part(pass, 0), /*count=*/0);
+  const data::TokenBatch batch = {.inputs = step_.batch.inputs.narrow(0, mine.first_row, micro_batch()),
+                                  .targets = step_.batch.targets.narrow(0, mine.first_row, micro_batch())};
+  return loss_of(batch, mine, (batch.targets != tensor::kNoTarget).sum().item<double>());
 }
 
 nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,

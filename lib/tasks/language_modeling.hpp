@@ -34,9 +34,6 @@ class LanguageModeling final : public Task {
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
-  bool can_be_recorded() const override { return true; }
-  void load(int64_t part) override;
-  nn::LossSum loss_of_loaded(const nn::Pass& pass) override;
   /// "loss" in nats per token, "ppl_token", and of the text behind the tokens, where its size is known, "bits_per_byte"
   /// and "ppl_word" = exp(nats of the split / its words); the latter only where all of the split is evaluated.
   Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
@@ -73,7 +70,8 @@ class LanguageModeling final : public Task {
   int64_t micro_batch() const;  ///< sequences that this process computes at a time
   int64_t together() const { return micro_batch() * group().size(); }
   const KeptActivations& kept() const;
-  KeptActivations measured(int64_t tokens) const;  ///< with sequences of so many tokens
+  /// With sequences of so many tokens. `as_it_trains` false: in the place of another device.
+  KeptActivations measured(int64_t tokens, bool as_it_trains) const;
   KeptActivations by_blocks() const;
   double bytes_at_once(int64_t sequences) const;
   double step_bytes(double gradients, int64_t sequences) const;
@@ -93,10 +91,7 @@ class LanguageModeling final : public Task {
     double targets = 0;
   };
   Step make_step(int64_t step) const;
-  data::TokenBatch part_of_step(int64_t part) const;  ///< this process's
-  nn::Pass pass_of_part(const nn::Pass& pass, int64_t part) const;
-  Step step_;                ///< the current one
-  data::TokenBatch loaded_;  ///< what load() fills
+  Step step_;  ///< the current one
   std::optional<data::Prefetch<Step>> steps_;
 };
 

@@ -1,12 +1,14 @@
 // A training step with every method beside one with full rank: forward, backward, clipping, update, and whatever the
-// method does around it; what it does once in a while (GaLore's and SST's decompositions) is a counter of its own.
+// method does around it. GaLore's decompositions are counted in by their share in a second number, as what the first step
+// takes longer (full rank's takes 0.2 s longer too); SST's, once in thousands of steps, are not.
 //     lm_step/opt-125m         OPT-125M, 2 × 512 random tokens; lm_step.py measures Hugging Face transformers beside it
 //     mt_step/lorentz-64       HyboNet's Transformer of width 64, 6 + 6 layers, 64 pairs of 25 to 32 words
 // Peak memory is that of the model, its first step included; on a CPU the process's own, which Linux lets it set back. The
-// table shows both beside full rank's, the time with and without its share of the decompositions.
+// table shows both beside full rank's.
 // SST_BENCH_DEVICE=cuda measures on a GPU, the language model then at 16 × 1024 tokens. The counters split one more step.
 // SST_BENCH_TRACE=FOLDER writes one more, kernel by kernel, as a Chrome trace for each benchmark.
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
 #include <torch/cuda.h>
 
@@ -109,10 +111,15 @@ void split(benchmark::State& state, run::Assembly& assembly, int64_t step) {
   });
 }
 
-/// Peak memory counts from here. Without /proc, or on a GPU, it counts from the start of the process.
+/// Peak memory counts from here; without /proc from the start of the process.
 void reset_peak_memory() {
   keep_freed_memory();  // gives back what the model before this one left
   std::ofstream("/proc/self/clear_refs") << "5";
+  if (!on_gpu) return;
+  auto& allocator = *c10::getDeviceAllocator(torch::kCUDA);
+  if (!allocator.initialized()) return;
+  allocator.emptyCache();
+  allocator.resetPeakStats(0);
 }
 
 void trace(run::Assembly& assembly, int64_t step, std::string name) {

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "report/gnuplot.hpp"
-#include "tests/optim/matrix_problems.hpp"
+#include "tests/support/matrix_problems.hpp"
 
 namespace sst::optim {
 namespace {

@@ -49,6 +49,30 @@ TEST_CASE("attention is its definition, fused and spelt out, with shared keys an
   CHECK(largest(causal_attention(q, k, v, dropping, {.training = true}, "layer") - expected) < kRounding);
 }
 
+TEST_CASE("attention in bfloat16 is that in float32 to bfloat16's rounding, over short sequences and long ones",
+          "[nn]") {
+  const int64_t keys = GENERATE(8, kShortSequence, kShortSequence + 1), kv_heads = GENERATE(2, 4);
+  const bool has_padding = GENERATE(false, true), widens = GENERATE(false, true);
+  CAPTURE(keys, kv_heads, has_padding, widens);
+  const auto wide = torch::kFloat32, narrow = torch::kBFloat16;
+  const auto leaf = [&](int64_t heads, int stream) {
+    return draw({2, heads, keys, 8}, stream).to(narrow).requires_grad_();
+  };
+  const torch::Tensor q = leaf(4, 1), k = leaf(kv_heads, 2), v = leaf(kv_heads, 3);
+  AttentionMask mask{.causal = true};
+  if (has_padding) mask.padding = torch::arange(keys).unsqueeze(0).expand({2, keys}) >= keys - 2;
+  const auto with_gradients = [&](torch::ScalarType type) {
+    const torch::Tensor out =
+        attend(q.to(type), k.to(type), v.to(type), mask, {}, {.may_widen_attention = widens}, "a");
+    CHECK(out.scalar_type() == type);
+    const auto gradients = torch::autograd::grad({out.to(wide).square().sum()}, {q, k, v});
+    return std::vector{out.to(wide), gradients[0].to(wide), gradients[1].to(wide), gradients[2].to(wide)};
+  };
+  const auto exact = with_gradients(wide), rounded = with_gradients(narrow);
+  for (size_t i = 0; i < exact.size(); ++i)
+    CHECK((rounded[i] - exact[i]).norm().item<double>() < 0.03 * exact[i].norm().item<double>());
+}
+
 TEST_CASE("attention and rotary positions have the gradient of their values", "[nn]") {
   const AttentionOptions options{
       .heads = 2, .kv_heads = 1, .rotary = std::make_shared<const Rotary>(8, 4, 100.0, torch::kFloat64)};

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "optim/low_rank_steps.hpp"
-#include "tests/optim/matrix_problems.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/matrix_problems.hpp"
 
 namespace sst::optim {
 namespace {
