@@ -231,8 +231,19 @@ void build(Assembly& assembly, const recipe::Recipe& recipe) {
   assembly.averages = Averages(assembly.train.ema_decays());
 }
 
-/// What a step may take of `memory` that is free once the model is there.
+void record_steps(Assembly& assembly) {
+  auto graph = tensor::make_device_graph(assembly.device);
+  if (!graph) return;
+  if (!assembly.group->is_alone())
+    throw UserError("runtime.cuda_graphs cannot record the exchange of gradients between processes",
+                    "start one process, or leave it out");
+  assembly.recording =
+      std::make_unique<StepGraph>(*assembly.task, *assembly.optimizer, assembly.device, std::move(graph));
+}
+
+/// What a step may take of `memory` that is free once the model is there. A recording holds a second one.
 void set_budget(Assembly& assembly, double memory) {
+  if (assembly.recording) memory /= 2;
   const auto standing = standing_memory(assembly);
   assembly.task->set_memory_budget(memory - (standing.total() - standing.parameters - standing.gradients),
                                    evaluation_pass(assembly));
@@ -265,6 +276,7 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   assembly.schedule_restarts = schedule.cycle && !schedule.cycle->is_off();
   assembly.plateau = std::make_unique<optim::Plateau>(schedule);
   assembly.exchange = std::make_unique<GradientExchange>(assembly.group, late_gradients(assembly.task->model()));
+  if (assembly.runtime.cuda_graphs) record_steps(assembly);
   keep_freed_memory();
   set_budget(assembly, kUsableMemory * static_cast<double>(tensor::free_memory_bytes(assembly.device)));
   return assembly;

@@ -15,6 +15,7 @@
 #include "run/matched_rates.hpp"
 #include "run/options.hpp"
 #include "run/precision.hpp"
+#include "run/step_graph.hpp"
 #include "tasks/task.hpp"
 
 namespace sst::run {
@@ -47,6 +48,7 @@ struct Assembly {
   std::unique_ptr<MatchedRates> matched;    ///< in place of the schedule, where schedule.name is match_effective
   Averages averages;                        ///< of the weights, as train.ema asks
   std::unique_ptr<GradientExchange> exchange;
+  std::unique_ptr<StepGraph> recording;  ///< of a micro-batch, where runtime.cuda_graphs asks for it and there is a GPU
 };
 
 /// How an assembled model is evaluated.

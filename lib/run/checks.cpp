@@ -237,6 +237,34 @@ void check_attention(const Recipe& recipe, Diagnostics& diagnostics) {
         "use runtime.attention: auto, or model.attention_dropout: 0");
 }
 
+/// What is recorded is the same in every step: no draws, no shapes that change, nothing that the CPU does within backward.
+void check_recording(const Recipe& recipe, Diagnostics& diagnostics) {
+  if (!recipe.sound("runtime") || !recipe.sound("model") || !recipe.sound("method") ||
+      !recipe.value<bool>("runtime.cuda_graphs"))
+    return;
+  const auto refuse = [&](const std::string& key, const std::string& problem, const std::string& hint) {
+    diagnostics.error("E-cuda-graphs", recipe.place(key), "'runtime.cuda_graphs' " + problem,
+                      hint + ", or leave out runtime.cuda_graphs");
+  };
+  if (recipe.text("task") != "language_modeling")
+    refuse("task", "records steps of one shape, which task " + recipe.text("task") + " has not",
+           "use it for task: language_modeling");
+  for (const std::string key : {"model.dropout", "model.attention_dropout", "method.dropout"})
+    if (recipe.has(key) && recipe.value<double>(key) > 0)
+      refuse(key, "would play the same mask in every step, but '" + key + "' is above 0", "set it to 0");
+  const std::string method = recipe.text("method.name");
+  if (method == "galore" && recipe.value<bool>("method.layerwise"))
+    refuse("method.layerwise", "cannot record updates that happen within backward", "use method.layerwise: false");
+  if (method == "sst" && recipe.text("method.execution") != "factored")
+    refuse("method.execution",
+           "needs factors that are multiplied one by one, but 'method.execution' is " + recipe.text("method.execution"),
+           "use method.execution: factored");
+  if (method == "lowrank" &&
+      (recipe.value<double>("method.tolerance") > 0 || recipe.value<int64_t>("method.inner_steps") > 1))
+    refuse("method.name", "records the rank too, which 'method.tolerance' or 'method.inner_steps' let change",
+           "use method.tolerance: 0 and method.inner_steps: 1");
+}
+
 void check_rounding(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!recipe.sound("precision")) return;
   const auto precision = recipe.read<Precision>("precision");
@@ -270,6 +298,7 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
   check_rounding(recipe, diagnostics);
+  check_recording(recipe, diagnostics);
   check_kept_states(recipe, diagnostics);
   const auto method = made_method(recipe, diagnostics);
   check_method(recipe, diagnostics, method.get());

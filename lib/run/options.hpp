@@ -190,6 +190,7 @@ struct RuntimeOptions {
   int64_t threads = 0;
   bool deterministic = true;
   std::string attention = "auto";
+  bool cuda_graphs = false;
 
   template <class Field>
   void describe(Field& field) {
@@ -201,6 +202,11 @@ struct RuntimeOptions {
           "how attention is computed: flash: the fused kernel or an error where there is none; math: products and "
           "softmax "
           "spelt out; auto: the fastest that this device and these types have; differs by rounding only");
+    field(cuda_graphs, "cuda_graphs", anything(),
+          "record forward and backward of a micro-batch once and play it again, which spares a GPU the waits between "
+          "small "
+          "kernels, for the memory of one more micro-batch; language models without dropout; without a GPU it changes "
+          "nothing");
   }
 };
 

@@ -43,10 +43,11 @@ void rehearse(Assembly& assembly, const nn::Pass& pass, int64_t step) {
   assembly.optimizer->zero_grad();
 }
 
-/// Loss and gradients of one part. `count` is what all losses are divided by, where the shape
+/// Loss and gradients of one part, played where they are recorded. `count` is what all losses are divided by, where the shape
 /// of the step does not say it before.
 nn::LossSum part_of_step(Assembly& assembly, const nn::Pass& pass, int64_t part, const tasks::StepShape& shape,
                          double& count) {
+  if (assembly.recording) return assembly.recording->run(pass, part, shape.parts, count);
   nn::LossSum loss = assembly.task->loss(pass, part);
   if (shape.count <= 0) count = loss.count;
   const auto backward = [&] { (loss.sum / count).backward(); };

@@ -196,13 +196,36 @@ nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::P
           count ? *count : (targets != tensor::kNoTarget).sum().item<double>()};
 }
 
-nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
+nn::Pass LanguageModeling::pass_of_part(const nn::Pass& pass, int64_t part) const {
   nn::Pass mine = pass;
   mine.first_row = part * together() + group().rank() * micro_batch();
   mine.recompute = recipe_.step.recompute == "blocks";
-  const data::TokenBatch batch = {.inputs = step_.batch.inputs.narrow(0, mine.first_row, micro_batch()),
-                                  .targets = step_.batch.targets.narrow(0, mine.first_row, micro_batch())};
-  return loss_of(batch, mine, (batch.targets != tensor::kNoTarget).sum().item<double>());
+  return mine;
+}
+
+data::TokenBatch LanguageModeling::part_of_step(int64_t part) const {
+  const int64_t first = part * together() + group().rank() * micro_batch();
+  return {.inputs = step_.batch.inputs.narrow(0, first, micro_batch()),
+          .targets = step_.batch.targets.narrow(0, first, micro_batch())};
+}
+
+nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {
+  const data::TokenBatch batch = part_of_step(part);
+  return loss_of(batch, pass_of_part(pass, part), (batch.targets != tensor::kNoTarget).sum().item<double>());
+}
+
+void LanguageModeling::load(int64_t part) {
+  const data::TokenBatch batch = part_of_step(part);
+  if (!loaded_.inputs.defined())
+    loaded_ = {.inputs = torch::empty_like(batch.inputs, device_),
+               .targets = torch::empty_like(batch.targets, device_)};
+  loaded_.inputs.copy_(batch.inputs, /*non_blocking=*/true);
+  loaded_.targets.copy_(batch.targets, /*non_blocking=*/true);
+}
+
+/// Nobody asks for its count: that of the step is known.
+nn::LossSum LanguageModeling::loss_of_loaded(const nn::Pass& pass) {
+  return loss_of(loaded_, pass_of_part(pass, 0), /*count=*/0);
 }
 
 nn::LossSum LanguageModeling::loss_over(const data::TokenDataset& dataset, int64_t sequences, const nn::Pass& pass,

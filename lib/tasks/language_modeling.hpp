@@ -34,6 +34,9 @@ class LanguageModeling final : public Task {
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  bool can_be_recorded() const override { return true; }
+  void load(int64_t part) override;
+  nn::LossSum loss_of_loaded(const nn::Pass& pass) override;
   /// "loss" in nats per token, "ppl_token", and of the text behind the tokens, where its size is known, "bits_per_byte"
   /// and "ppl_word" = exp(nats of the split / its words); the latter only where all of the split is evaluated.
   Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
@@ -91,7 +94,10 @@ class LanguageModeling final : public Task {
     double targets = 0;
   };
   Step make_step(int64_t step) const;
-  Step step_;  ///< the current one
+  data::TokenBatch part_of_step(int64_t part) const;  ///< this process's
+  nn::Pass pass_of_part(const nn::Pass& pass, int64_t part) const;
+  Step step_;                ///< the current one
+  data::TokenBatch loaded_;  ///< what load() fills
   std::optional<data::Prefetch<Step>> steps_;
 };
 

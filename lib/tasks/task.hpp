@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "dist/group.hpp"
 #include "nn/build.hpp"
 #include "nn/loss.hpp"
@@ -74,6 +75,11 @@ class Task {
   virtual StepShape step_shape(int64_t /*step*/) { return {}; }
   /// The loss of one part of an optimizer step, with a graph. `pass.step` decides every random choice.
   virtual nn::LossSum loss(const nn::Pass& pass, int64_t part) = 0;
+  /// The same for a device that records a pass and plays it again: load() copies the inputs of a part to where they always
+  /// are, and loss_of_loaded() reads them there, without waiting for the device. Only where every part has the same shape.
+  virtual bool can_be_recorded() const { return false; }
+  virtual void load(int64_t /*part*/) { require(false, "this task's steps cannot be recorded"); }
+  virtual nn::LossSum loss_of_loaded(const nn::Pass& pass) { return loss(pass, 0); }
   /// `split` is one of splits(); `pass` is one of evaluation.
   virtual Evaluated evaluate(
       const std::string& split, const nn::Pass& pass, const BetweenBatches& between = [] {}) = 0;

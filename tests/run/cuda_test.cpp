@@ -68,6 +68,31 @@ void write_data(const std::filesystem::path& root) {
 
 }  // namespace
 
+TEST_CASE("steps that are recorded and played on a GPU are those that are not", "[run][cuda]") {
+  if (no_gpu()) return;
+  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const bool mixed = GENERATE(false, true), in_parts = GENERATE(false, true);
+  CAPTURE(method, mixed, in_parts);
+  const testing::TemporaryFolder folder;
+  write_data(folder.path());
+  std::vector<std::string> keys = {"runtime.device=cuda", "model.dropout=0",
+                                   mixed ? "precision=bf16_mixed" : "precision=fp32"};
+  if (in_parts) keys.emplace_back("train.micro_batch=2");
+  if (method == "sst") keys.emplace_back("method.execution=factored");
+  if (method == "galore") keys.emplace_back("method.layerwise=false");
+  if (method == "lowrank") keys.emplace_back("method.tolerance=0");
+  auto plain = made("lm_" + method, folder.path(), keys);
+  keys.emplace_back("runtime.cuda_graphs=true");
+  auto recorded = made("lm_" + method, folder.path(), keys);
+  REQUIRE(recorded.assembly.recording != nullptr);
+  const Course a = course(plain.assembly, 12), b = course(recorded.assembly, 12);
+  CHECK(recorded.assembly.recording->is_in_use());
+  for (size_t step = 0; step < a.losses.size(); ++step) {
+    CHECK(b.losses[step] == Approx(a.losses[step]).epsilon(mixed ? 1e-2 : 1e-4));
+    CHECK(b.gradient_norms[step] == Approx(a.gradient_norms[step]).epsilon(mixed ? 5e-2 : 1e-3));
+  }
+}
+
 TEST_CASE("every method trains every model on a GPU as on the CPU", "[run][cuda]") {
   if (no_gpu()) return;
   const std::string task = GENERATE("graph_nc", "graph_lp", "lm", "mt", "mt_lorentz", "image"),
