@@ -198,15 +198,14 @@ nn::LossSum LanguageModeling::loss_of(const data::TokenBatch& batch, const nn::P
 
 nn::Pass LanguageModeling::pass_of_part(const nn::Pass& pass, int64_t part) const {
   nn::Pass mine = pass;
-  mine.first_row = part * together() + group().rank() * micro_batch();
+  mine.first_row = first_row(part);
   mine.recompute = recipe_.step.recompute == "blocks";
   return mine;
 }
 
 data::TokenBatch LanguageModeling::part_of_step(int64_t part) const {
-  const int64_t first = part * together() + group().rank() * micro_batch();
-  return {.inputs = step_.batch.inputs.narrow(0, first, micro_batch()),
-          .targets = step_.batch.targets.narrow(0, first, micro_batch())};
+  return {.inputs = step_.batch.inputs.narrow(0, first_row(part), micro_batch()),
+          .targets = step_.batch.targets.narrow(0, first_row(part), micro_batch())};
 }
 
 nn::LossSum LanguageModeling::loss(const nn::Pass& pass, int64_t part) {

@@ -94,6 +94,8 @@ class LanguageModeling final : public Task {
     double targets = 0;
   };
   Step make_step(int64_t step) const;
+  /// Of this process's sequences of a part, among those of the step.
+  int64_t first_row(int64_t part) const { return part * together() + group().rank() * micro_batch(); }
   data::TokenBatch part_of_step(int64_t part) const;  ///< this process's
   nn::Pass pass_of_part(const nn::Pass& pass, int64_t part) const;
   Step step_;                ///< the current one

@@ -79,15 +79,13 @@ class TableReporter final : public benchmark::BenchmarkReporter {
       const double unit = benchmark::GetTimeUnitMultiplier(run.time_unit);
       const double wall = run.GetAdjustedRealTime() / unit, cpu = run.GetAdjustedCPUTime() / unit;
       if (run.aggregate_name == "median") {
-        medians_[name] = {.wall = wall, .cpu = cpu};
         const auto counter = [&](const char* which) {
           const auto found = run.counters.find(which);
           return found == run.counters.end() ? 0.0 : found->second.value;
         };
+        medians_[name] = {.wall = wall, .cpu = cpu, .amortised = counter("amortised_s"), .peak = counter("peak_bytes")};
         const double bytes = counter("bytes");
         rate_ = bytes > 0 ? fmt::format("{:.1f} MB/s per core  ", bytes / cpu / 1e6) : "";
-        medians_[name].amortised = counter("amortised_s");
-        medians_[name].peak = counter("peak_bytes");
       }
       if (run.aggregate_name == "p10") p10_ = wall;
       if (run.aggregate_name == "p90") {
@@ -100,35 +98,41 @@ class TableReporter final : public benchmark::BenchmarkReporter {
   }
 
  private:
+  struct Medians {
+    double wall = 0, cpu = 0;  ///< seconds
+    double amortised = 0;      ///< seconds with their share of what happens once in a while; 0: the same
+    double peak = 0;           ///< bytes; 0: not measured
+  };
+
+  /// Of the benchmark that stands beside this one; null where none was measured in this run.
+  const Medians* beside_it(const std::string& name) const {
+    const auto found = peers().find(name);
+    const auto other = found == peers().end() ? medians_.end() : medians_.find(found->second.name);
+    return other == medians_.end() ? nullptr : &other->second;
+  }
+
   std::string comparison(const std::string& name) const {
     const auto found = peers().find(name);
     if (found == peers().end()) return "";
     const Medians& mine = medians_.at(name);
     const Peer& peer = found->second;
     if (peer.cpu_seconds) return fmt::format("{:.1f}x as fast as {}", *peer.cpu_seconds / mine.cpu, peer.name);
-    const auto other = medians_.find(peer.name);
-    if (other == medians_.end()) return "";
-    const double base = other->second.wall;
+    const Medians* const base = beside_it(name);
+    if (base == nullptr) return "";
     const std::string all =
-        mine.amortised > 0 ? fmt::format(" ({:.2f} with decompositions)", mine.amortised / base) : "";
-    return fmt::format("{:.2f}{} of {}", mine.wall / base, all, peer.name);
+        mine.amortised > 0 ? fmt::format(" ({:.2f} with decompositions)", mine.amortised / base->wall) : "";
+    return fmt::format("{:.2f}{} of {}", mine.wall / base->wall, all, peer.name);
   }
 
   /// Peak memory, and its share of the peer's.
   std::string memory(const std::string& name) const {
     const double peak = medians_.at(name).peak;
     if (peak == 0) return "";
-    const auto found = peers().find(name);
-    const auto other = found == peers().end() ? medians_.end() : medians_.find(found->second.name);
-    const std::string share = other == medians_.end() ? "" : fmt::format(" ({:.2f})", peak / other->second.peak);
+    const Medians* const base = beside_it(name);
+    const std::string share = base == nullptr ? "" : fmt::format(" ({:.2f})", peak / base->peak);
     return fmt::format("  peak {:.2f} GB{}", peak / 1e9, share);
   }
 
-  struct Medians {
-    double wall = 0, cpu = 0;  ///< seconds
-    double amortised = 0;      ///< seconds with their share of what happens once in a while; 0: the same
-    double peak = 0;           ///< bytes; 0: not measured
-  };
   std::map<std::string, Medians> medians_;
   double p10_ = 0;
   std::string rate_;  ///< of the benchmark whose lines are coming

@@ -154,8 +154,8 @@ Trained& trained_model() {
 struct Case {
   std::string method;
   Overrides overrides;
-  int64_t decomposes_every =
-      0;  ///< steps of its recipe; the first step decomposes too. 0: never, or too rarely to matter
+  /// Steps between decompositions, of which the first step has one; 0: none, or too few to matter.
+  int64_t decomposes_every = 0;
 };
 
 void training_steps(benchmark::State& state, const std::string& name, const std::string& recipe, const Case& one) {

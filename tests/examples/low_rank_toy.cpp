@@ -20,19 +20,6 @@ struct Line {
   std::vector<double> losses;  ///< before each step, and after the last
 };
 
-/// Heavy ball on the matrix itself.
-std::vector<double> dense_heavy_ball(double lr) {
-  const Tensor target = target_with(kSigma);
-  Tensor w = dense(start_of_rank(5)), velocity = torch::zeros_like(w);
-  std::vector<double> losses;
-  for (int64_t step = 0; step <= kSteps; ++step) {
-    losses.push_back(0.5 * (w - target).square().sum().item<double>());
-    velocity = 0.9 * velocity + (w - target);
-    w = w - lr * velocity;
-  }
-  return losses;
-}
-
 std::vector<Line> lines() {
   const Tensor target = target_with(kSigma);
   const Sgd momentum(SgdOptions{.momentum = 0.9});
@@ -41,7 +28,8 @@ std::vector<Line> lines() {
     return Run(std::move(rule), start_of_rank(5), {}, inner_steps).losses(kSteps, target, lr);
   };
   return {
-      {"heavy ball, dense, 0.1", "lc 'black' lw 4", dense_heavy_ball(0.1)},
+      {"heavy ball, dense, 0.1", "lc 'black' lw 4",
+       Factors(momentum, {dense(start_of_rank(5))}).losses(kSteps, target, 0.1)},
       {"lowrank_heavy_ball, 0.1", "lc '#0072b2' lw 2", geometric(heavy_ball(), 0.1)},
       {"lowrank_heavy_ball, 1.0", "lc '#56b4e9' lw 2", geometric(heavy_ball(), 1.0)},
       {"lowrank_heavy_ball_galerkin, 0.1", "lc '#009e73' lw 2", geometric(galerkin(), 0.1)},

@@ -27,9 +27,7 @@ Gradient curved(int64_t m, int64_t n) {
   return [c = noise({m, n}, 3) * 0.25 + 1, a = noise({m, n}, 4)](const Tensor& w) { return c * (w - a); };
 }
 
-/// T5: a student of two tanh layers, both of rank 8, learns the labels that a network like it gives to 4,000 points; 1,000
-/// steps of 100 at a cosine rate. The mean loss over all points in the end. `layers` hands out its two matrices and moves
-/// them by their gradients.
+/// Hands out the matrices of T5's two hidden layers, and moves them by their gradients.
 struct HiddenLayers {
   std::function<Tensor(int layer)> weight;
   std::function<void(const std::vector<Tensor>& gradients, double lr)> step;
@@ -40,6 +38,8 @@ Tensor logits_of(const Tensor& x, const Tensor& first, const Tensor& second, con
   return x.mm(first.t()).tanh().mm(second.t()).tanh().mm(last.t());
 }
 
+/// T5: a student of two tanh layers, both of rank 8, learns the labels that a network like it gives to 4,000 points; 1,000
+/// steps of 100 at a cosine rate. The mean loss over all points in the end.
 double student_loss(const HiddenLayers& layers, double lr) {
   const Tensor x = noise({kPoints, kInputs}, 1) * 0.9;
   const Tensor labels = logits_of(x, noise({kHidden, kInputs}, 2) * 0.2, noise({kHidden, kHidden}, 3) * 0.2,

@@ -52,6 +52,10 @@ inline Tensor dense(const LowRankPoint& at, const LowRankTangent& t) {
   return at.u.mm(t.a).mm(at.v.t()) + t.b.mm(at.v.t()) + at.u.mm(t.c.t());
 }
 
+inline Gradient towards(const Tensor& target) {
+  return [target](const Tensor& w) { return w - target; };
+}
+
 /// A matrix, its rule and its state, stepped by dense gradients.
 struct Run {
   std::unique_ptr<UpdateRule> rule;
@@ -102,7 +106,7 @@ struct Run {
   std::vector<double> losses(int64_t count, const Tensor& target, double lr) {
     std::vector<double> all = {loss(target)};
     for (int64_t i = 0; i < count; ++i) {
-      step([&](const Tensor& at) { return at - target; }, lr);
+      step(towards(target), lr);
       all.push_back(loss(target));
     }
     return all;
@@ -118,10 +122,6 @@ inline std::unique_ptr<UpdateRule> galerkin(double momentum = 0.9) {
 inline std::unique_ptr<UpdateRule> low_rank_adam(SecondMoment kind,
                                                  MomentTransport transport = MomentTransport::kSquare) {
   return std::make_unique<LowRankAdam>(LowRankAdamOptions{.adam = {}, .second_moment = kind, .transport = transport});
-}
-
-inline Gradient towards(const Tensor& target) {
-  return [target](const Tensor& w) { return w - target; };
 }
 
 /// A rule of single tensors on the factors of a matrix as they are, the baseline, with a state for each.
@@ -164,7 +164,7 @@ class Factors {
 
  private:
   const UpdateRule* rule_;
-  std::vector<Tensor> factors_;  ///< U, S, V or U, V; the last is transposed in the product
+  std::vector<Tensor> factors_;  ///< U, S, V or U, V, the last transposed in the product; or W alone
   std::vector<State> states_;
 };
 
