@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 /// trains, so this one names a text that is not there and a single step.
 std::string recipe_text(const models::HfModel& model, const fs::path& folder) {
   const auto& config = model.config;
-  const bool is_spm = fs::exists(folder / "tokenizer.model");
+  const bool is_spm = path_exists(folder / "tokenizer.model");
   const fs::path tokenizer = fs::absolute(is_spm ? folder / "tokenizer.model" : folder).lexically_normal();
   text::TokenizerOptions pieces;
   pieces.type = is_spm ? "sentencepiece" : "gpt2_bpe";
@@ -64,7 +64,7 @@ Action add_import(CLI::App& command) {
     for (const auto& [name, tensor] : model.tensors) contents.model[name] = tensor.to(torch::kFloat32);
     for (const char* name :
          {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model"})
-      if (const fs::path file = fs::path(options->folder) / name; fs::exists(file))
+      if (const fs::path file = fs::path(options->folder) / name; path_exists(file))
         contents.tokenizer[name] = read_file(file);
     contents.state = {{"step", 0}};
     contents.rng = nlohmann::json::object();

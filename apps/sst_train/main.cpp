@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -123,6 +124,10 @@ int main(int argc, char** argv) {
     sst::app::print_error(error.what_without_backtrace(),
                           "this is a bug: please report it with the output of `sst-train doctor`");
     code = ExitCode::kInternal;
+  } catch (const std::filesystem::filesystem_error& error) {
+    sst::app::print_error(fmt::format("'{}': {}", error.path1().string(), error.code().message()),
+                          "look at the path, its permissions and its disk");
+    code = ExitCode::kResources;
   } catch (const std::exception& error) {
     sst::app::print_error(error.what(), "this is a bug: please report it with the output of `sst-train doctor`");
     code = ExitCode::kInternal;

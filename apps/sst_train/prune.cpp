@@ -46,7 +46,7 @@ void check(const PruneOptions& options) {
 /// The run that the checkpoint belongs to, where it lies in one.
 std::optional<fs::path> run_of(const fs::path& checkpoint) {
   const fs::path run = fs::absolute(checkpoint).parent_path().parent_path();
-  if (fs::exists(run / "run.json")) return run;
+  if (path_exists(run / "run.json")) return run;
   return std::nullopt;
 }
 

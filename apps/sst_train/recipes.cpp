@@ -39,8 +39,8 @@ void copy_recipe(const std::string& name, const std::string& destination) {
   const auto& recipe = recipe::find_builtin_recipe(name);
   std::filesystem::path target =
       destination.empty() ? std::filesystem::path(recipe.name).filename() : std::filesystem::path(destination);
-  if (std::filesystem::is_directory(target)) target /= std::filesystem::path(recipe.name).filename();
-  if (std::filesystem::exists(target)) throw UserError("'" + target.string() + "' exists already", "name another file");
+  if (is_folder(target)) target /= std::filesystem::path(recipe.name).filename();
+  if (path_exists(target)) throw UserError("'" + target.string() + "' exists already", "name another file");
   write_file_atomically(target, recipe.text);
   fmt::print("{}\n", target.string());
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/terminal.hpp"
 #include "core/text.hpp"
@@ -21,13 +22,13 @@
 namespace sst::app {
 namespace {
 
-bool is_run(const std::filesystem::path& folder) { return std::filesystem::exists(folder / "run.json"); }
+bool is_run(const std::filesystem::path& folder) { return path_exists(folder / "run.json"); }
 
 /// A run directory stands for itself, a folder of them for every run in it.
 std::vector<std::filesystem::path> runs_under(const std::vector<std::string>& arguments) {
   std::vector<std::filesystem::path> runs;
   for (const std::string& argument : arguments) {
-    if (!std::filesystem::is_directory(argument)) {
+    if (!is_folder(argument)) {
       if (arguments.size() == 1)
         throw UserError("there is no folder '" + argument + "'", "name run directories, or a folder of them");
       continue;  // a shell pattern also brings reports and logs

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/sweep.hpp"
@@ -15,7 +16,7 @@ namespace {
 
 /// The recipes an argument stands for: a file, or every recipe under a folder.
 std::vector<std::string> recipes_under(const std::string& argument) {
-  if (!std::filesystem::is_directory(argument)) return {argument};
+  if (!is_folder(argument)) return {argument};
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(argument)) {
     const std::string path = entry.path().string();

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/terminal.hpp"
 #include "recipe/builtin.hpp"
 #include "recipe/load.hpp"
@@ -30,7 +31,7 @@ void examples(CLI::App& command, const std::string& lines) { command.footer("Exa
 
 void require_new_folder(const std::string& out) {
   namespace fs = std::filesystem;
-  if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out)))
+  if (path_exists(out) && !(is_folder(out) && fs::is_empty(out)))
     throw UserError("'" + out + "' is there already", "name a new folder with --out");
 }
 

@@ -75,12 +75,12 @@ void Store::recover() {
   for (const std::string& name : entries(folder_)) {
     if (starts_with(name, kReplaced)) {
       const std::string original = name.substr(kReplaced.size(), name.rfind('-') - kReplaced.size());
-      if (step_of(original) && !fs::exists(folder_ / original)) {
+      if (step_of(original) && !path_exists(folder_ / original)) {
         rename_or_throw(folder_ / name, folder_ / original);
       } else {
         remove(name);
       }
-    } else if (starts_with(name, kTemporary) || starts_with(name, "index.json.tmp-")) {
+    } else if (starts_with(name, kTemporary) || is_half_written(name)) {
       remove(name);
     }
   }
@@ -124,7 +124,7 @@ fs::path Store::save(const Contents& contents, const SaveOptions& options) {
 void Store::commit(const fs::path& temporary, const std::string& name) {
   const fs::path target = folder_ / name;
   const std::string replaced = with_pid(kReplaced, name);
-  const bool replaces = fs::exists(target);
+  const bool replaces = path_exists(target);
   fault_point("checkpoint.before_rename");
   if (replaces) {
     remove(replaced);
@@ -195,7 +195,7 @@ void Store::publish(const std::vector<std::string>& without) const {
   const std::string text = index.dump(1) + "\n";
   try {
     const fs::path path = folder_ / "index.json";
-    if (!fs::exists(path) || read_file(path) != text) write_file_atomically(path, text);
+    if (!path_exists(path) || read_file(path) != text) write_file_atomically(path, text);
   } catch (const Error& error) {
     log::warning("the checkpoints' index is out of date: {}", error.what());
   }
@@ -263,7 +263,7 @@ fs::path Store::at(const std::string& which) const {
   if (which == "best")
     if (const auto found = best()) return *found;
   if ((which == "last" || which == "best") && !known.empty()) return folder_ / known.back();
-  if (const auto step = step_of(which); step && fs::exists(folder_ / folder_name(*step)))
+  if (const auto step = step_of(which); step && path_exists(folder_ / folder_name(*step)))
     return folder_ / folder_name(*step);
   throw CheckpointError("no checkpoint '" + which + "' in '" + folder_.string() + "'",
                         known.empty() ? "there is none at all" : "there are: " + join(known, ", ") + ", last, best");
@@ -279,7 +279,7 @@ void Store::set_aside_after(int64_t step) {
   for (const auto& [later, name] : step_folders(folder_)) {
     if (later <= step) continue;
     std::string aside = "set-aside-" + name;
-    for (int n = 2; fs::exists(folder_ / aside); ++n) aside = fmt::format("set-aside-{}-{}", name, n);
+    for (int n = 2; path_exists(folder_ / aside); ++n) aside = fmt::format("set-aside-{}-{}", name, n);
     rename_or_throw(folder_ / name, folder_ / aside);
     log::warning("{} is later than step {}, from which this run goes on; it is now {}", name, step,
                  (folder_ / aside).string());
@@ -288,11 +288,11 @@ void Store::set_aside_after(int64_t step) {
 }
 
 fs::path find(const fs::path& run_or_checkpoint, const std::string& which) {
-  if (fs::is_directory(run_or_checkpoint / "checkpoints")) return Store(run_or_checkpoint / "checkpoints").at(which);
-  if (fs::exists(run_or_checkpoint / "MANIFEST.json")) return run_or_checkpoint;
-  if (fs::exists(run_or_checkpoint / "index.json")) return Store(run_or_checkpoint).at(which);
+  if (is_folder(run_or_checkpoint / "checkpoints")) return Store(run_or_checkpoint / "checkpoints").at(which);
+  if (path_exists(run_or_checkpoint / "MANIFEST.json")) return run_or_checkpoint;
+  if (path_exists(run_or_checkpoint / "index.json")) return Store(run_or_checkpoint).at(which);
   tensor::refuse_other_formats(run_or_checkpoint);
-  if (!fs::exists(run_or_checkpoint)) throw CheckpointError("'" + run_or_checkpoint.string() + "' does not exist");
+  if (!path_exists(run_or_checkpoint)) throw CheckpointError("'" + run_or_checkpoint.string() + "' does not exist");
   throw CheckpointError("'" + run_or_checkpoint.string() + "' is neither a run directory nor a checkpoint",
                         "a run directory holds the folder checkpoints/, a checkpoint the file MANIFEST.json");
 }

@@ -9,13 +9,17 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
 
 namespace sst {
 namespace {
+
+constexpr std::string_view kHalfWritten = ".tmp-";  ///< and the number of the process, at the end of a name
 
 [[noreturn]] void fail_to_write(const std::filesystem::path& path, int error) {
   throw ResourceError("cannot write '" + path.string() + "': " + std::strerror(error),
@@ -81,8 +85,18 @@ FileDigest SyncedFile::finish() {
   return {bytes_, digest_.hex()};
 }
 
+bool path_exists(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown);
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::is_directory(path, unknown);
+}
+
 std::string read_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) throw DataError("cannot read '" + path.string() + "': it is a folder");
+  if (is_folder(path)) throw DataError("cannot read '" + path.string() + "': it is a folder");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
   std::string bytes(static_cast<size_t>(stream.tellg()), '\0');
@@ -99,7 +113,7 @@ FileDigest write_file_synced(const std::filesystem::path& path, std::string_view
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
-  const std::filesystem::path temporary = path.string() + ".tmp-" + std::to_string(::getpid());
+  const std::filesystem::path temporary = path.string() + std::string(kHalfWritten) + std::to_string(::getpid());
   try {
     write_file_synced(temporary, bytes);
   } catch (...) {
@@ -110,6 +124,24 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   fault_point("file.rename");
   if (std::rename(temporary.c_str(), path.c_str()) != 0) fail_to_write(path, errno);
   sync_folder(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+bool is_half_written(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  const size_t mark = name.rfind(kHalfWritten);
+  return mark != std::string::npos && mark > 0 && mark + kHalfWritten.size() < name.size() &&
+         name.find_first_not_of("0123456789", mark + kHalfWritten.size()) == std::string::npos;
+}
+
+void remove_half_written(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> left;
+  std::error_code unreadable;
+  for (std::filesystem::recursive_directory_iterator entry(folder, unreadable), end; !unreadable && entry != end;
+       entry.increment(unreadable))
+    if (std::error_code unknown; entry->is_regular_file(unknown) && is_half_written(entry->path()))
+      left.push_back(entry->path());
+  std::error_code ignored;
+  for (const auto& file : left) std::filesystem::remove(file, ignored);
 }
 
 void sync_folder(const std::filesystem::path& folder) {

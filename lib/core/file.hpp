@@ -46,12 +46,21 @@ class SyncedFile {
   Sha256 digest_;
 };
 
+/// Whether there is something at the path. Nothing is thrown where that can't be told (a name too long, a folder not to be
+/// read): false, and whoever then opens it says why.
+bool path_exists(const std::filesystem::path& path);
+bool is_folder(const std::filesystem::path& path);  ///< the same of folders
+
 /// The bytes of a file. Throws DataError with path and reason.
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes beside the target, flushes to disk, renames over it, flushes the folder: a reader sees the old or
 /// the new file, whole. Throws ResourceError with path and reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// Removes what killed processes left of files written atomically, in the folder and below it.
+void remove_half_written(const std::filesystem::path& folder);
+bool is_half_written(const std::filesystem::path& file);  ///< by its name
 
 /// Writes and flushes to disk. Throws ResourceError with path and reason.
 FileDigest write_file_synced(const std::filesystem::path& path, std::string_view bytes);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "data/graph_datasets.hpp"
 #include "data/graph_folder.hpp"
@@ -102,7 +103,7 @@ std::vector<Problem> check_graph_options(const GraphDataOptions& options, GraphT
 CheckedGraph check_graph_files(const GraphDataOptions& options, const std::filesystem::path& data_root,
                                GraphTask task) {
   const auto folder = graph_folder(options, data_root);
-  if (folder && !std::filesystem::exists(*folder)) return {};
+  if (folder && !path_exists(*folder)) return {};
   try {
     Graph graph = load_graph(options, data_root, task);
     if (task == GraphTask::kNodeClassification)

@@ -36,11 +36,11 @@ struct Meta {
 
 Meta read_meta(const fs::path& folder) {
   const fs::path path = folder / "meta.json";
-  if (!fs::is_directory(folder))
+  if (!is_folder(folder))
     throw DataError("there is no data folder '" + folder.string() + "'",
                     "make it with  python3 data_tools/prepare_graphs.py --input ORIGINALS --output " +
                         folder.parent_path().string());
-  if (!fs::exists(path)) fail(folder, "it has no meta.json, so it is no prepared graph");
+  if (!path_exists(path)) fail(folder, "it has no meta.json, so it is no prepared graph");
   Meta meta;
   try {
     const auto json = nlohmann::json::parse(read_file(path));
@@ -168,7 +168,7 @@ Graph read_graph_folder(const fs::path& folder) {
   for (const auto& [file, hash] : meta.files) {
     if (fs::path(file).filename() != file)
       fail(folder / "meta.json", "'" + file + "' is not a name of a file beside it");
-    if (!fs::exists(folder / file)) fail(folder / file, "the file is missing");
+    if (!path_exists(folder / file)) fail(folder / file, "the file is missing");
   }
   Graph graph;
   graph.name = meta.name;

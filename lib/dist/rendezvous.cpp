@@ -83,7 +83,7 @@ Address read_address(const std::filesystem::path& file, const Launch& launch, st
   const std::string where =
       (launch.host.empty() ? "the address in " : launch.host + ", on the port in ") + file.string();
   for (double next_notice = kNoticeSeconds;; std::this_thread::sleep_for(kPoll)) {
-    if (std::filesystem::exists(file)) {
+    if (path_exists(file)) {
       const auto words = split(trim(read_file(file)), ' ');
       if (words.size() == 2) return {words[0], std::stoi(words[1])};
     }

@@ -48,8 +48,8 @@ std::map<std::string, std::vector<int64_t>> folder_shapes(LanguageModelConfig co
 
 /// The files that hold the tensors, each with the names that the index promises (none: every name of the file).
 std::map<std::string, std::set<std::string>> weight_files(const fs::path& folder) {
-  if (!fs::exists(folder / kIndexFile)) {
-    if (fs::exists(folder / kSingleFile)) return {{kSingleFile, {}}};
+  if (!path_exists(folder / kIndexFile)) {
+    if (path_exists(folder / kSingleFile)) return {{kSingleFile, {}}};
     throw DataError(fmt::format("'{}' has neither {} nor {}", folder.string(), kSingleFile, kIndexFile),
                     "weights in .bin or .pt files have to be converted with transformers' save_pretrained first");
   }
@@ -243,7 +243,7 @@ HfModel import_hf(const fs::path& folder) {
 
 void export_hf(const LanguageModel& model, const fs::path& target, const HfExport& options) {
   const fs::path folder = target.has_filename() ? target : target.parent_path();  // "out/" is "out"
-  if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder)))
+  if (path_exists(folder) && (!is_folder(folder) || !fs::is_empty(folder)))
     throw UserError(fmt::format("'{}' is there already", folder.string()), "choose another folder, or move it aside");
   const fs::path beside = folder.parent_path() / (".tmp-" + folder.filename().string());
   std::error_code ignored;

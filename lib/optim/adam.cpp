@@ -118,9 +118,10 @@ void Adam::update_all_(const std::vector<Update>& updates) const {
     else
       update_(parameter, gradient, *state, lr, decay);
   }
-  for (auto& [key, group] : groups) {
-    const auto& [step, lr_of_group, decay_of_group, type, device] = key;
-    const double lr = lr_of_group, decay = decay_of_group;  // a lambda cannot capture the names of a binding
+  for (auto& entry : groups) {  // named by hand: clang 16 captures no name of a binding where there is OpenMP
+    FusedGroup& group = entry.second;
+    const int64_t step = std::get<0>(entry.first);
+    const double lr = std::get<1>(entry.first), decay = std::get<2>(entry.first);
     const c10::DeviceGuard on_its_device(group.parameters.front().device());
     const std::vector<Tensor> steps(group.parameters.size(),
                                     torch::full({}, step, group.parameters.front().options().dtype(torch::kFloat32)));

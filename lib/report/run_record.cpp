@@ -154,24 +154,24 @@ void read_zero_shot(const Json& file, std::map<std::string, double>& results) {
 
 /// Everything but the keys and the seed.
 void read_files(const fs::path& run_dir, RunRecord& record) {
-  if (!fs::exists(run_dir / "run.json")) {
-    record.reason = fs::exists(run_dir) ? "no run.json" : "";
+  if (!path_exists(run_dir / "run.json")) {
+    record.reason = path_exists(run_dir) ? "no run.json" : "";
     return;
   }
   const Json run = Json::parse(read_file(run_dir / "run.json"), nullptr, /*allow_exceptions=*/false);
   if (!run.is_object()) throw DataError("run.json is not JSON");
   read_state(run, record);
-  if (fs::exists(run_dir / kPruneFile))
+  if (path_exists(run_dir / kPruneFile))
     record.pruning =
         prune_curve_from(Json::parse(read_file(run_dir / kPruneFile), nullptr, /*allow_exceptions=*/false));
-  if (fs::is_directory(run_dir / kZeroShotFolder)) {
+  if (is_folder(run_dir / kZeroShotFolder)) {
     std::vector<fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(run_dir / kZeroShotFolder))
       if (entry.path().extension() == ".json") files.push_back(entry.path());
     std::sort(files.begin(), files.end());  // their names hold the time: the newest of a task wins
     for (const auto& file : files) read_zero_shot(Json::parse(read_file(file), nullptr, false), record.results);
   }
-  if (!fs::exists(run_dir / "metrics.jsonl")) return;
+  if (!path_exists(run_dir / "metrics.jsonl")) return;
   const std::string lines = read_file(run_dir / "metrics.jsonl");
   for (size_t start = 0; start < lines.size();) {
     const size_t end = std::min(lines.find('\n', start), lines.size());
@@ -187,7 +187,7 @@ RunRecord read_run(const fs::path& run_dir, const std::string& planned) {
   record.path = run_dir.lexically_normal().string();
   const fs::path recipe = run_dir / "recipe.yaml";
   try {
-    record.keys = flat_recipe(fs::exists(recipe) ? read_file(recipe) : planned);
+    record.keys = flat_recipe(path_exists(recipe) ? read_file(recipe) : planned);
     read_files(run_dir, record);
   } catch (const Error& failure) {
     record.state = "unreadable";

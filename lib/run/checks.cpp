@@ -116,7 +116,7 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
   if (!init.from)
     return report("'init.optimizer' is keep, but there is no init.from",
                   "name the run or checkpoint whose states are to be kept, or use fresh");
-  if (!std::filesystem::exists(init.from->text))
+  if (!path_exists(init.from->text))
     return diagnostics.note(recipe.place("init.from"),
                             "there is no '" + init.from->text +
                                 "' yet, so its states were not checked; training will end at "

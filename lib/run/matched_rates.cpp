@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "run/weight_statistics.hpp"
 
 namespace sst::run {
@@ -25,7 +26,7 @@ std::ifstream opened(const std::filesystem::path& file) {
 
 MatchedRates::MatchedRates(const std::filesystem::path& source, bool per_matrix, int64_t total_steps,
                            const std::vector<optim::Parameter>& parameters)
-    : file_(std::filesystem::is_directory(source) ? source / "metrics.jsonl" : source), per_matrix_(per_matrix) {
+    : file_(is_folder(source) ? source / "metrics.jsonl" : source), per_matrix_(per_matrix) {
   const std::string names = decayed_names_hash(parameters);
   std::ifstream lines = opened(file_);
   int64_t number = 0;

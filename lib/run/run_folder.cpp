@@ -75,7 +75,7 @@ void refuse_foreign_folder(const std::filesystem::path& path) {
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
   std::filesystem::create_directories(path_, error);
-  if (error || !std::filesystem::is_directory(path_))
+  if (error || !is_folder(path_))
     throw ResourceError("cannot make '" + path_.string() + "': " + (error ? error.message() : "it is a file"),
                         "choose another place with out_root or --out");
   if (!holds_a_run(path_)) refuse_foreign_folder(path_);
@@ -86,7 +86,7 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 bool RunFolder::holds_a_run(const std::filesystem::path& path) {
-  return std::filesystem::exists(path / "run.json") || std::filesystem::exists(path / "checkpoints");
+  return path_exists(path / "run.json") || path_exists(path / "checkpoints");
 }
 
 bool RunFolder::is_aside(const std::filesystem::path& path) {
@@ -94,14 +94,14 @@ bool RunFolder::is_aside(const std::filesystem::path& path) {
 }
 
 void RunFolder::move_aside(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return;
-  if (!std::filesystem::is_directory(path)) throw UserError("'" + path.string() + "' is a file, not a run directory");
+  if (!path_exists(path)) return;
+  if (!is_folder(path)) throw UserError("'" + path.string() + "' is a file, not a run directory");
   const auto normal = path.lexically_normal();
   const auto without_slash = normal.has_filename() ? normal : normal.parent_path();
   { const RunLock nobody_else(path); }  // a run that still trains is not moved from under its process
   for (int number = 1;; ++number) {
     const std::filesystem::path target = without_slash.string() + kAside + std::to_string(number);
-    if (std::filesystem::exists(target)) continue;
+    if (path_exists(target)) continue;
     std::error_code error;
     std::filesystem::rename(path, target, error);
     if (error) throw ResourceError("cannot move '" + path.string() + "' aside: " + error.message());
@@ -123,6 +123,7 @@ void RunFolder::begin_attempt(const recipe::Recipe& recipe, const std::vector<st
   std::error_code ignored;
   std::filesystem::remove(path_ / "DONE", ignored);
   std::filesystem::remove(path_ / "stop", ignored);
+  remove_half_written(path_);
   write_file_atomically(path_ / "recipe.input.yaml", recipe.input_text());
   write_file_atomically(path_ / "recipe.yaml", recipe.to_yaml());
   write_file_atomically(path_ / "environment.json", environment(arguments).dump(2) + "\n");

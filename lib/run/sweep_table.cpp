@@ -27,7 +27,7 @@ std::string identity_of(const recipe::Recipe& recipe) {
   return identity;
 }
 
-bool is_finished(const fs::path& run_dir) { return fs::exists(run_dir / "DONE"); }
+bool is_finished(const fs::path& run_dir) { return path_exists(run_dir / "DONE"); }
 
 /// Keys that decide the result and differ: "train.max_steps is 2, not 40000".
 std::vector<std::string> decisive_differences(const recipe::Recipe& ours, const recipe::Recipe& wanted) {
@@ -56,7 +56,7 @@ std::optional<recipe::PaperValue> printed_value(const recipe::Recipe& point, con
 
 void RunIndex::add(const fs::path& run_dir) {
   const fs::path file = run_dir / "recipe.yaml";
-  if (!fs::exists(file)) return;
+  if (!path_exists(file)) return;
   recipe::Diagnostics diagnostics;
   auto recipe = recipe::load_text(read_file(file), file.string(), {}, recipe_schema(), diagnostics);
   if (diagnostics.has_errors()) return;  // written by another version of the program
@@ -67,12 +67,12 @@ void RunIndex::add(const fs::path& run_dir) {
 }
 
 void RunIndex::add_all(const fs::path& out_root) {
-  if (!fs::is_directory(out_root)) return;
+  if (!is_folder(out_root)) return;
   std::vector<fs::path> runs;
   for (const auto& name : fs::directory_iterator(out_root)) {
     if (!name.is_directory()) continue;
     for (const auto& run : fs::directory_iterator(name))
-      if (fs::exists(run.path() / "run.json") && !RunFolder::is_aside(run.path())) runs.push_back(run.path());
+      if (path_exists(run.path() / "run.json") && !RunFolder::is_aside(run.path())) runs.push_back(run.path());
   }
   std::sort(runs.begin(), runs.end());
   for (const auto& run : runs) add(run);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "core/file.hpp"
 #include "data/features.hpp"
 #include "data/graph_checks.hpp"
 #include "data/graph_folder.hpp"
@@ -34,7 +35,7 @@ std::optional<int64_t> check_data(const Recipe& recipe, Diagnostics& diagnostics
   };
   if (report(data::check_graph_options(graph.data, task))) return std::nullopt;
   const auto folder = data::graph_folder(graph.data, graph.data_root);
-  if (folder && !std::filesystem::exists(*folder)) {
+  if (folder && !path_exists(*folder)) {
     diagnostics.note(recipe.place("data.dir"),
                      "there is no folder '" + folder->string() +
                          "', so the data were not checked; data_tools/prepare_graphs.py makes it");

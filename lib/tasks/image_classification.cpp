@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "tasks/graph_task.hpp"
 
@@ -113,7 +114,7 @@ std::optional<data::ImageData> check_images(const recipe::Recipe& recipe, recipe
   if (!problems.empty()) return std::nullopt;
   const std::string root = tasks::data_root(recipe);
   for (const auto& file : data::image_files(options, root))
-    if (!std::filesystem::exists(file)) {
+    if (!path_exists(file)) {
       diagnostics.note(recipe.place("data"),
                        "there is no file '" + file.string() +
                            "', so the data were not checked; data_tools/prepare_images.py makes it");

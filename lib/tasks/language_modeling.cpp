@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/memory.hpp"
 #include "core/text.hpp"
 #include "models/registry.hpp"
@@ -295,7 +296,7 @@ std::map<std::string, std::filesystem::path> LanguageModeling::tokenizer_files()
   const fs::path model = recipe_.tokenizer_path();
   if (recipe_.tokenizer.type == "gpt2_bpe") {
     for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
-      if (fs::exists(model / name)) files[name] = model / name;
+      if (path_exists(model / name)) files[name] = model / name;
   } else if (const std::string name = kept_tokenizer_name(recipe_.tokenizer.type); !name.empty()) {
     files[name] = single_model_file(model);
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "models/registry.hpp"
 #include "tasks/graph_task.hpp"
@@ -148,7 +149,7 @@ std::unique_ptr<text::Tokenizer> check_text(const Recipe& recipe, Diagnostics& d
                       "neither tokenizer.model nor tokenizer.vocab_size is given",
                       "name a trained model, or the number of pieces to train");
   if (!problems.empty() || diagnostics.has_errors()) return nullptr;
-  if (!fs::exists(language.data_root)) {
+  if (!path_exists(language.data_root)) {
     diagnostics.note(recipe.place("data"), "there is no folder '" + language.data_root +
                                                "', so the data were not checked; docs/language-models.md says what "
                                                "belongs there");
@@ -193,7 +194,7 @@ std::unique_ptr<text::Tokenizer> LanguageRecipe::open_tokenizer() const {
 
 std::unique_ptr<text::Tokenizer> LanguageRecipe::open_or_train_tokenizer() const {
   if (is_trained_here(tokenizer))
-    if (const fs::path path = trained_tokenizer(*this); !fs::exists(path)) train_tokenizer(*this, path);
+    if (const fs::path path = trained_tokenizer(*this); !path_exists(path)) train_tokenizer(*this, path);
   return open_tokenizer();
 }
 

@@ -26,7 +26,7 @@ text::TokenizerOptions with_model(text::TokenizerOptions options, const fs::path
 }
 
 void require_trained(const fs::path& path) {
-  if (!fs::exists(path))
+  if (!path_exists(path))
     throw DataError("the tokenizer has not been trained: there is no '" + path.string() + "'",
                     "sst-train prepare RECIPE trains it");
 }
@@ -43,7 +43,7 @@ std::string kept_sentence_tokenizer(const text::TokenizerOptions& options) {
 }
 
 fs::path single_model_file(const fs::path& path) {
-  if (!fs::is_directory(path)) return path;
+  if (!is_folder(path)) return path;
   for (const auto& entry : fs::directory_iterator(path))
     if (entry.path().extension() == ".model") return entry.path();  // SentencePiece refused a folder with several
   return path;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "models/translation_model.hpp"
 #include "tasks/graph_task.hpp"
@@ -49,7 +50,7 @@ fs::path trained_place(const TranslationRecipe& recipe, bool source, bool target
 }
 
 void train(const TranslationRecipe& recipe, bool source, bool target, const fs::path& path) {
-  if (fs::exists(path)) return;
+  if (path_exists(path)) return;
   fs::create_directories(path.parent_path());
   const auto next = sentences_of(recipe, learnt_from(recipe, source, target));
   if (is_sentencepiece(recipe)) return text::train_sentencepiece(recipe.tokenizer, next, path);
@@ -62,7 +63,7 @@ void train(const TranslationRecipe& recipe, bool source, bool target, const fs::
 }
 
 std::shared_ptr<const text::SentenceTokenizer> open(const TranslationRecipe& recipe, const fs::path& path) {
-  if (recipe.tokenizer.model && !fs::exists(path))
+  if (recipe.tokenizer.model && !path_exists(path))
     throw DataError("there is no tokenizer '" + path.string() + "'",
                     "name one in tokenizer.model, or leave it out to have one trained");
   require_trained(path);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "text/utf8.hpp"
 
@@ -31,7 +32,7 @@ std::string escaped_root(const fs::path& root) {
 
 std::vector<fs::path> matches_of(const std::string& pattern, const fs::path& root) {
   const fs::path exact = root / pattern;
-  if (fs::exists(exact)) return {exact};  // even where its name looks like a pattern
+  if (path_exists(exact)) return {exact};  // even where its name looks like a pattern
   const std::string full =
       fs::path(pattern).is_absolute() || root.empty() ? pattern : escaped_root(root) + "/" + pattern;
   ::glob_t found{};
@@ -101,7 +102,7 @@ std::vector<fs::path> corpus_files(const std::vector<std::string>& patterns, con
   std::set<fs::path> seen;
   for (const std::string& pattern : patterns) {
     for (const fs::path& path : matches_of(pattern, root)) {
-      if (fs::is_directory(path))
+      if (is_folder(path))
         throw DataError("'" + path.string() + "' is a folder", "name its files: '" + pattern + "/*'");
       if (!seen.insert(fs::weakly_canonical(path)).second)
         throw DataError("'" + path.string() + "' is listed twice, so its documents would be read twice",

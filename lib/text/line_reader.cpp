@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/text.hpp"
 #include "text/utf8.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 std::filesystem::path opened_path(const std::filesystem::path& path) {
   if (path == kStandardInput) return "/dev/stdin";
-  if (std::filesystem::is_directory(path)) throw DataError("'" + path.string() + "' is a folder, not a file of lines");
+  if (is_folder(path)) throw DataError("'" + path.string() + "' is a folder, not a file of lines");
   return path;
 }
 

@@ -46,7 +46,7 @@ NewFolder::NewFolder(const fs::path& folder) : folder_(plain(folder)), temporary
 
 void NewFolder::start() {
   try {
-    if (fs::exists(folder_) && !fs::is_empty(folder_))
+    if (path_exists(folder_) && !fs::is_empty(folder_))
       throw DataError("the folder '" + folder_.string() + "' exists and holds other files",
                       "name a new folder in data.prepared_dir, or empty this one");
     for (const auto& entry : fs::directory_iterator(temporary_)) fs::remove_all(entry.path());  // of a killed process

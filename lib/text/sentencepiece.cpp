@@ -17,7 +17,7 @@ namespace {
 
 /// The model itself, or the only one in a folder.
 std::filesystem::path model_file(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return path;
+  if (!is_folder(path)) return path;
   std::vector<std::string> models;
   for (const auto& entry : std::filesystem::directory_iterator(path))
     if (entry.path().extension() == ".model") models.push_back(entry.path().filename().string());

@@ -159,11 +159,11 @@ std::string manifest_json(const TokenManifest& manifest) {
   return json.dump(1) + "\n";
 }
 
-bool holds_token_shards(const fs::path& folder) { return fs::exists(folder / "manifest.json"); }
+bool holds_token_shards(const fs::path& folder) { return path_exists(folder / "manifest.json"); }
 
 TokenManifest read_token_manifest(const fs::path& folder) {
   const fs::path path = folder / "manifest.json";
-  if (!fs::exists(path))
+  if (!path_exists(path))
     throw DataError("'" + folder.string() + "' holds no token shards: there is no manifest.json in it",
                     "run  sst-train prepare  first");
   const std::string bytes = read_file(path);

@@ -128,6 +128,10 @@ TEST_CASE("a parent that is missing is reported where it is named, and the rest 
   CHECK_THAT(report_of_file(folder.write("s.yaml", "recipe_version: 1\ninherit: {a: b}\n")),
              ContainsSubstring("'inherit' is a mapping but must be a path or a list of paths [E-inherit]"));
   CHECK_THAT(report_of_file(folder.path().string()), ContainsSubstring("it is not a file [E-file]"));
+  const std::string too_long(300, 'x');
+  CHECK_THAT(report_of_file(folder.write("l.yaml", "recipe_version: 1\ninherit: " + too_long + "\n")),
+             ContainsSubstring("l.yaml:2:10: error: cannot read") &&
+                 ContainsSubstring(too_long + "': File name too long [E-file]"));
 }
 
 TEST_CASE("every file of a chain says its version", "[recipe]") {

@@ -125,6 +125,22 @@ TEST_CASE("a folder of other files does not become a run directory", "[run]") {
   CHECK_NOTHROW(RunFolder(folder / "killed"));
 }
 
+TEST_CASE("an attempt sweeps away the files that a killed one had half written", "[run]") {
+  const TemporaryFolder folder;
+  RunFolder run(folder / "r");
+  fs::create_directories(folder / "r/eval/step-00000010");
+  for (const char* left : {"run.json.tmp-12", "eval/step-00000010/samples.txt.tmp-14514"})
+    write_file_synced(folder / "r" / left, "half");
+  for (const char* kept : {"eval/step-00000010/samples.txt", "log.tmp-x", "notes.tmp-"})
+    write_file_synced(folder / "r" / kept, "whole");
+  run.begin_attempt(recipe::Recipe(), {}, 0);
+  CHECK_FALSE(fs::exists(folder / "r/run.json.tmp-12"));
+  CHECK_FALSE(fs::exists(folder / "r/eval/step-00000010/samples.txt.tmp-14514"));
+  CHECK(fs::exists(folder / "r/eval/step-00000010/samples.txt"));
+  CHECK(fs::exists(folder / "r/log.tmp-x"));
+  CHECK(fs::exists(folder / "r/notes.tmp-"));
+}
+
 TEST_CASE("the files stop and save are seen once", "[run]") {
   const TemporaryFolder folder;
   RunFolder run(folder / "r");
