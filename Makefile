@@ -70,6 +70,11 @@ bench: deps ## measure speed; JSON and table in build/bench (BENCH=regular expre
 	@build/dev/tests/bench/sst_bench --benchmark_filter='$(BENCH)' --benchmark_out=build/bench/bench.json \
 	  --benchmark_out_format=json | tee build/bench/bench.txt
 
+.PHONY: toy
+toy: deps ## low-rank momentum on a problem whose answer is known: the table, and its curves in build/low_rank_toy.png
+	$(call build,dev) --target low_rank_toy
+	@build/dev/tests/examples/low_rank_toy build/low_rank_toy.png
+
 .PHONY: lint
 lint: ## check format, layers and (where clang-tidy is installed) the lint rules
 	@.ci/check_format.sh

@@ -103,10 +103,7 @@ Action add_export(CLI::App& command) {
   command.add_option("path", options->path, "a run directory or a checkpoint")->required()->type_name("RUN|CKPT");
   command.add_option("--checkpoint", options->which, "best, last or step-N of the run")->type_name("WHICH");
   add_weights_option(command, options->weights);
-  command
-      .add_option(
-          "--format", options->format,
-          "hf: a Hugging Face folder, of language models; safetensors: tensors by their own names, of any model")
+  command.add_option("--format", options->format, "hf: Hugging Face (language models); safetensors: any model")
       ->check(CLI::IsMember({"hf", "safetensors"}));
   command.add_option("--out", options->out, "the new folder")->required()->type_name("DIR");
   command.add_option("--dtype", options->dtype, "float32, bfloat16 or float16")

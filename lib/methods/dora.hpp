@@ -39,6 +39,7 @@ class DoraLinear final : public AdapterLinear {
 class Dora final : public LowRankMethod {
  public:
   Dora(const AdapterOptions& options, MethodContext context) : LowRankMethod(options, context), options_(options) {}
+  std::vector<std::string> keys_of_states() const override { return {"method.alpha"}; }
 
  protected:
   std::shared_ptr<nn::LinearMap> make_target(const nn::LinearSpec& spec) override;

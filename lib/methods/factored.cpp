@@ -43,6 +43,12 @@ void Factored::check_rule(const optim::UpdateRule& rule) const {
                     "use lowrank_heavy_ball_galerkin, or lowrank_adam with optim.second_moment: coeff");
 }
 
+std::optional<Refusal> Factored::why_not_recorded() const {
+  if (options_.tolerance == 0 && options_.inner_steps == 1) return std::nullopt;
+  return Refusal{"method.name", "records the rank too, which 'method.tolerance' or 'method.inner_steps' let change",
+                 "use method.tolerance: 0 and method.inner_steps: 1"};
+}
+
 std::shared_ptr<nn::LinearMap> Factored::make_target(const nn::LinearSpec& spec) {
   const FactoredOptions made = {.rank = rank_of(spec),
                                 .init = options_.init == "svd"           ? FactoredInit::kSvd

@@ -56,6 +56,8 @@ class Factored final : public LowRankMethod {
   /// An adapter's product stands beside a whole matrix.
   bool keeps_factors() const override { return options_.init != "adapter"; }
   void check_rule(const optim::UpdateRule& rule) const override;
+  std::optional<Refusal> why_not_recorded() const override;
+  std::vector<std::string> keys_of_states() const override { return {"method.inner_steps"}; }
   void attach(optim::Optimizer& optimizer) override;
   void before_step(int64_t step, optim::Optimizer& optimizer) override;
   void after_step(int64_t step, optim::Optimizer& optimizer) override;

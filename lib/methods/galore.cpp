@@ -73,6 +73,12 @@ Galore::Galore(const GaloreOptions& options, MethodContext context)
       options_(options),
       gap_(interval_steps(options.update_proj_gap, context.step, "method.update_proj_gap")) {}
 
+std::optional<Refusal> Galore::why_not_recorded() const {
+  if (!options_.layerwise) return std::nullopt;
+  return Refusal{"method.layerwise", "cannot record updates that happen within backward",
+                 "use method.layerwise: false"};
+}
+
 std::shared_ptr<nn::LinearMap> Galore::make_target(const nn::LinearSpec& spec) {
   const auto options = spec.initial_weight.options().requires_grad(false);
   layers_.push_back(std::make_unique<Layer>(Layer{

@@ -74,6 +74,8 @@ class Galore final : public LowRankMethod {
   Galore(const GaloreOptions& options, MethodContext context);
 
   bool updates_within_backward() const override { return options_.layerwise; }
+  bool projects_gradients() const override { return true; }
+  std::optional<Refusal> why_not_recorded() const override;
   void attach(optim::Optimizer& optimizer) override;
   void after_step(int64_t step, optim::Optimizer& optimizer) override;
   std::map<std::string, torch::Tensor> state_dict() const override;

@@ -43,6 +43,7 @@ std::shared_ptr<AdapterLinear> make_adapter(const nn::LinearSpec& spec, const Lo
 class Lora final : public LowRankMethod {
  public:
   Lora(const LoraOptions& options, MethodContext context) : LowRankMethod(options, context), options_(options) {}
+  std::vector<std::string> keys_of_states() const override { return {"method.alpha"}; }
 
  protected:
   std::shared_ptr<nn::LinearMap> make_target(const nn::LinearSpec& spec) override;

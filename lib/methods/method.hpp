@@ -41,6 +41,13 @@ struct MethodEvent {
   std::map<std::string, double> values;
 };
 
+/// What a method cannot do as the recipe asks for it: "`key` …", and what to do.
+struct Refusal {
+  std::string key;      ///< of the recipe
+  std::string problem;  ///< what follows the name of the feature
+  std::string hint;
+};
+
 /// One way to parametrise and train linear maps. The trainer calls, in this order: make_linear (from the model's
 /// maker), attach once the optimizer knows every tensor, on_start in a fresh run, then around each optimizer step
 /// before_step and after_step.
@@ -65,6 +72,12 @@ class Method {
   /// Each tensor is updated and its gradient freed within backward: before_step is not called, and gradients can neither
   /// add up over parts of a step nor be clipped.
   virtual bool updates_within_backward() const { return false; }
+  /// Whether gradients reach the optimizer through a subspace of their own.
+  virtual bool projects_gradients() const { return false; }
+  /// Why its forward and backward cannot be recorded once and played in every step (runtime.cuda_graphs).
+  virtual std::optional<Refusal> why_not_recorded() const { return std::nullopt; }
+  /// Keys of the recipe that decide what tensors and states mean: two runs exchange states only where these agree.
+  virtual std::vector<std::string> keys_of_states() const { return {}; }
 
   /// The optimizer knows every tensor and no state yet; views are set here, in fresh and in resumed runs.
   virtual void attach(optim::Optimizer&) {}

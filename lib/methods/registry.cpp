@@ -35,8 +35,8 @@ const Registry<MethodEntry>& registry() {
     list.add("galore", entry<Galore, GaloreOptions>("dense matrices, moments of the gradient's projection to rank r"));
     list.add("dora", entry<Dora, AdapterOptions>("LoRA whose rows have a trained length apart from their direction"));
     list.add("vera", entry<Vera, VeraOptions>("trained scales around random matrices that all maps share"));
-    list.add("lowrank",
-             entry<Factored, LowRankWeightOptions>("matrices of low rank, W = U S V^T, moved on their manifold"));
+    list.add("lowrank", entry<Factored, LowRankWeightOptions>(
+                            "matrices of low rank, W = U S V^T, moved on their manifold (derived)"));
     list.add("sst", entry<Sst, SstOptions>("sparse spectral training: the full SVD, a few vectors at a time"));
     return list;
   }();

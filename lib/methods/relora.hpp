@@ -37,6 +37,7 @@ class Relora final : public LowRankMethod {
 
   void after_step(int64_t step, optim::Optimizer& optimizer) override;
   RateFactors rate_factors(int64_t step) const override { return restarts_.factors(step); }
+  std::vector<std::string> keys_of_states() const override { return {"method.alpha"}; }
 
  protected:
   std::shared_ptr<nn::LinearMap> make_target(const nn::LinearSpec& spec) override;

@@ -81,6 +81,13 @@ std::shared_ptr<nn::LinearMap> Sst::make_target(const nn::LinearSpec& spec) {
   return layers_.back();
 }
 
+std::optional<Refusal> Sst::why_not_recorded() const {
+  if (options_.execution == "factored") return std::nullopt;
+  return Refusal{"method.execution",
+                 "needs factors that are multiplied one by one, but 'method.execution' is " + options_.execution,
+                 "use method.execution: factored"};
+}
+
 void Sst::on_start(optim::Optimizer& optimizer) { begin_iteration(0, optimizer); }
 
 void Sst::before_step(int64_t /*step*/, optim::Optimizer&) {

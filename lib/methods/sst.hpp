@@ -58,6 +58,7 @@ class Sst final : public LowRankMethod {
   void before_step(int64_t step, optim::Optimizer& optimizer) override;
   void after_step(int64_t step, optim::Optimizer& optimizer) override;
   double extra_gradient_bytes() const override;
+  std::optional<Refusal> why_not_recorded() const override;
   RateFactors rate_factors(int64_t step) const override { return restarts_.factors(step); }
 
   int64_t iterations_per_round() const { return iterations_per_round_; }

@@ -53,6 +53,7 @@ class Vera final : public LowRankMethod {
         d_initial_(options.d_initial),
         shared_(std::make_shared<SharedMatrices>(options.rank, context.seed)) {}
 
+  std::vector<std::string> keys_of_states() const override { return {"seed"}; }
   const std::shared_ptr<SharedMatrices>& shared() const { return shared_; }
 
  protected:

@@ -217,6 +217,11 @@ void build(Assembly& assembly, const recipe::Recipe& recipe) {
                                        .step = assembly.workload.step,
                                        .euclidean = assembly.workload.euclidean,
                                        .group = assembly.group});
+  if (!assembly.group->is_alone() && assembly.method->updates_within_backward())
+    throw UserError(
+        fmt::format("{}: several processes cannot train with a method that updates each tensor within backward",
+                    recipe.place("method").text()),
+        "give method.layerwise: false, or start one process");
   assembly.task->build({.linear = [&](const nn::LinearSpec& spec) { return assembly.method->make_linear(spec); },
                         .seed = seed,
                         .tensors = torch::TensorOptions(assembly.precision.dtype()).device(assembly.device),

@@ -106,8 +106,8 @@ void check_optimizer(const Recipe& recipe, Diagnostics& diagnostics, const tasks
 
 /// `init.optimizer: keep` needs a checkpoint of the same method and optimizer. Whether its tensors fit is seen when they
 /// are loaded.
-void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
-  if (!recipe.sound("init")) return;
+void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics, const methods::Method* method) {
+  if (!recipe.sound("init") || method == nullptr) return;
   const auto init = recipe.read<InitOptions>("init");
   if (init.optimizer != "keep") return;
   const auto report = [&](const std::string& message, const std::string& hint) {
@@ -129,9 +129,8 @@ void check_kept_states(const Recipe& recipe, Diagnostics& diagnostics) {
     Diagnostics of_theirs;
     const auto theirs = recipe::load_text(read_file(folder / "recipe.yaml"), (folder / "recipe.yaml").string(), {},
                                           recipe_schema(), of_theirs);
-    // Those that decide what the kept tensors mean.
-    std::vector<std::string> keys = {"method.name", "optim.name", "method.alpha", "method.inner_steps"};
-    if (recipe.text("method.name") == "vera") keys.emplace_back("seed");
+    std::vector<std::string> keys = method->keys_of_states();
+    keys.insert(keys.begin(), {"method.name", "optim.name"});
     for (const std::string& key : keys)
       if (theirs.has(key) && recipe.has(key) && theirs.text(key) != recipe.text(key))
         report(fmt::format("'init.optimizer' is keep, but {} was {} there and is {} here", key, theirs.text(key),
@@ -238,8 +237,8 @@ void check_attention(const Recipe& recipe, Diagnostics& diagnostics) {
 }
 
 /// What is recorded is the same in every step: no draws, no shapes that change, nothing that the CPU does within backward.
-void check_recording(const Recipe& recipe, Diagnostics& diagnostics) {
-  if (!recipe.sound("runtime") || !recipe.sound("model") || !recipe.sound("method") ||
+void check_recording(const Recipe& recipe, Diagnostics& diagnostics, const methods::Method* method) {
+  if (!recipe.sound("runtime") || !recipe.sound("model") || method == nullptr ||
       !recipe.value<bool>("runtime.cuda_graphs"))
     return;
   const auto refuse = [&](const std::string& key, const std::string& problem, const std::string& hint) {
@@ -252,27 +251,26 @@ void check_recording(const Recipe& recipe, Diagnostics& diagnostics) {
   for (const std::string key : {"model.dropout", "model.attention_dropout", "method.dropout"})
     if (recipe.has(key) && recipe.value<double>(key) > 0)
       refuse(key, "would play the same mask in every step, but '" + key + "' is above 0", "set it to 0");
-  const std::string method = recipe.text("method.name");
-  if (method == "galore" && recipe.value<bool>("method.layerwise"))
-    refuse("method.layerwise", "cannot record updates that happen within backward", "use method.layerwise: false");
-  if (method == "sst" && recipe.text("method.execution") != "factored")
-    refuse("method.execution",
-           "needs factors that are multiplied one by one, but 'method.execution' is " + recipe.text("method.execution"),
-           "use method.execution: factored");
-  if (method == "lowrank" &&
-      (recipe.value<double>("method.tolerance") > 0 || recipe.value<int64_t>("method.inner_steps") > 1))
-    refuse("method.name", "records the rank too, which 'method.tolerance' or 'method.inner_steps' let change",
-           "use method.tolerance: 0 and method.inner_steps: 1");
+  if (const auto refusal = method->why_not_recorded()) refuse(refusal->key, refusal->problem, refusal->hint);
 }
 
-void check_rounding(const Recipe& recipe, Diagnostics& diagnostics) {
+void check_rounding(const Recipe& recipe, Diagnostics& diagnostics, const methods::Method* method) {
   if (!recipe.sound("precision")) return;
   const auto precision = recipe.read<Precision>("precision");
-  if (precision.stochastic_rounding.value_or(false) && precision.params != "bf16")
-    diagnostics.error(
-        "E-precision", recipe.place("precision.stochastic_rounding"),
-        "'precision.stochastic_rounding' is about weights in bf16, but precision.params is " + precision.params,
-        "use {params: bf16, compute: bf16, stochastic_rounding: true}, or leave it out");
+  if (!precision.stochastic_rounding.value_or(false)) return;
+  const auto refuse = [&](const std::string& problem, const std::string& hint) {
+    diagnostics.error("E-precision", recipe.place("precision.stochastic_rounding"),
+                      "'precision.stochastic_rounding' " + problem, hint + ", or leave it out");
+  };
+  if (precision.params != "bf16")
+    refuse("is about weights in bf16, but precision.params is " + precision.params,
+           "use {params: bf16, compute: bf16, stochastic_rounding: true}");
+  if (method != nullptr && method->projects_gradients())
+    refuse("rounds updates of whole tensors, but method " + recipe.text("method.name") + " projects gradients",
+           "use another method.name");
+  if (recipe.sound("optim") && optim::make_rule(recipe.read<optim::OptimOptions>("optim"))->moves_low_rank())
+    refuse("rounds updates of whole tensors, but " + recipe.text("optim.name") + " moves U S V^T as one matrix",
+           "use another optim.name");
 }
 
 /// A note, since the next machine may have what this one lacks.
@@ -297,10 +295,10 @@ void check_recipe(const Recipe& recipe, Diagnostics& diagnostics) {
   check_selection(recipe, diagnostics, task);
   check_optimizer(recipe, diagnostics, task);
   check_attention(recipe, diagnostics);
-  check_rounding(recipe, diagnostics);
-  check_recording(recipe, diagnostics);
-  check_kept_states(recipe, diagnostics);
   const auto method = made_method(recipe, diagnostics);
+  check_rounding(recipe, diagnostics, method.get());
+  check_recording(recipe, diagnostics, method.get());
+  check_kept_states(recipe, diagnostics, method.get());
   check_method(recipe, diagnostics, method.get());
   check_machine(recipe, diagnostics);
   check_targets(recipe, diagnostics, task.check(recipe, diagnostics), method.get());

@@ -97,9 +97,6 @@ optim::LearningRates rates_at(Assembly& assembly, int64_t step) {
 /// that are not, some tensors have moved before the first bad one was met.
 StepResult step_within_backward(Assembly& assembly, int64_t step, int64_t data_step) {
   const auto shape = assembly.task->step_shape(data_step);
-  if (!assembly.group->is_alone())
-    throw UserError("several processes cannot train with a method that updates each tensor within backward",
-                    "give method.layerwise: false, or start one process");
   if (shape.parts != 1)
     throw UserError(
         "a step has " + std::to_string(shape.parts) +

@@ -99,8 +99,9 @@ TEST_CASE("generated pages are those the program would write", "[end_to_end]") {
 }
 
 TEST_CASE("the help of every verb fits 100 columns and has an example", "[end_to_end]") {
-  const std::string verb = GENERATE("train", "eval", "score", "validate", "show", "schema", "estimate", "inspect",
-                                    "sweep", "report", "recipes", "doctor");
+  const std::string verb =
+      GENERATE("train", "eval", "translate", "generate", "score", "prepare", "validate", "show", "estimate", "inspect",
+               "export", "import", "average", "prune", "sweep", "report", "recipes", "schema", "doctor", "slurm");
   const TemporaryFolder folder;
   const Outcome outcome = Program(folder.path()).run({verb, "--help"});
   CAPTURE(verb);
@@ -213,24 +214,17 @@ TEST_CASE("recipes are shipped inside the program", "[end_to_end]") {
   CHECK(program.run({"recipes", "show", "quickstart"}).out == Program::text_of(source("recipes/quickstart.yaml")));
   CHECK(program.run({"recipes", "cp", "graphs/cora_nc", "mine.yaml"}).code == 0);
   CHECK(Program::text_of(folder.path() / "mine.yaml") == Program::text_of(source("recipes/graphs/cora_nc.yaml")));
+  for (const auto& [paper, recipe] : {std::pair{"2405.15481", "graphs/cora_nc.yaml"},
+                                      {"2310.04415", "weight_decay/gpt2_124m.yaml"},
+                                      {"2506.17475", "lowrank/gpt_small.yaml"}})
+    CHECK_THAT(program.run({"recipes", "ls", paper}).out, ContainsSubstring(recipe));
+  const std::string all = program.run({"recipes", "ls"}).out;
+  CHECK_THAT(all, ContainsSubstring("papers/sst_table_05.yaml"));
+  CHECK(all.find("smoke/") == std::string::npos);
+  CHECK_THAT(program.run({"recipes", "ls", "SMOKE"}).out, ContainsSubstring("smoke/lm_sst.yaml"));
   const Outcome unknown = program.run({"recipes", "show", "quickstrat"});
   CHECK(unknown.code == 2);
   CHECK_THAT(unknown.err, ContainsSubstring("did you mean 'quickstart'?"));
-}
-
-TEST_CASE("fine-tuning starts from the matrices of another run, whatever method trained it", "[end_to_end]") {
-  const TemporaryFolder folder;
-  const Program program(folder.path());
-  REQUIRE(program.run({source("recipes/smoke/graph_nc_full.yaml"), "--out", "base"}).code == 0);
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
-  const Outcome tuned = program.run({source("recipes/smoke/graph_nc_" + method + ".yaml"), "--out", "tuned",
-                                     "init.from=base", "eval.at_start=true", "train.max_epochs=1"});
-  INFO(tuned.err);
-  REQUIRE(tuned.code == 0);
-  const Outcome base = program.run({"eval", "base", "--split", "valid"});
-  const std::string metrics = Program::text_of(folder.path() / "tuned/metrics.jsonl");
-  const std::string loss = base.out.substr(base.out.find("valid/loss\t") + 11, 5);
-  CHECK_THAT(metrics.substr(0, metrics.find('\n')), ContainsSubstring("\"valid/loss\":" + loss));
 }
 
 TEST_CASE("doctor trains a little and finds nothing wrong", "[end_to_end]") {
@@ -239,6 +233,30 @@ TEST_CASE("doctor trains a little and finds nothing wrong", "[end_to_end]") {
   INFO(outcome.err);
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, ContainsSubstring("ok: loss"));
+}
+
+TEST_CASE("estimate plans a machine that is not at hand", "[end_to_end]") {
+  const TemporaryFolder folder;
+  const Program program(folder.path());
+  const std::string recipe = source("recipes/lm/opt_125m.yaml");
+  const Outcome table =
+      program.run({"estimate", recipe, "--nproc", "4", "--device-memory", "80GiB", "--methods", "full,sst"});
+  INFO(table.out << table.err);
+  REQUIRE(table.code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("each of 4 processes, on a device of 80.0 GiB") &&
+                            ContainsSubstring("\nfull ") && ContainsSubstring("\nsst "));
+  CHECK(table.out.find("\nlora ") == std::string::npos);
+  const Outcome json = program.run({"estimate", recipe, "--nproc", "4", "--device-memory", "16GiB", "--flops", "312T",
+                                    "--link", "50GB/s", "--methods", "full", "--json"});
+  INFO(json.out << json.err);
+  REQUIRE(json.code == 0);
+  const auto plan = nlohmann::json::parse(json.out).at(0);
+  CHECK(plan.at("method") == "full");
+  CHECK(plan.at("sent_bytes_per_step") == 2.0 * 3 / 4 * 4 * plan.at("parameters").at("trainable").get<double>());
+  CHECK(plan.at("step_s").at(0) <= plan.at("step_s").at(1));
+  const Outcome unit = program.run({"estimate", recipe, "--nproc", "4", "--device-memory", "80Gib"});
+  CHECK(unit.code == 2);
+  CHECK_THAT(unit.err, ContainsSubstring("--device-memory is '80Gib', which is no amount"));
 }
 
 TEST_CASE("estimate and inspect say what a recipe and a checkpoint hold", "[end_to_end]") {

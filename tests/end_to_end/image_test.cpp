@@ -3,6 +3,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/smoke_images.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 // Image classification from idx files to a report, as a user types it.
@@ -19,7 +20,7 @@ std::string image_recipe(const std::string& method) { return source("recipes/smo
 }  // namespace
 
 TEST_CASE("images are learnt by every method, and each split has accuracy and loss", "[end_to_end]") {
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(method);
   const TemporaryFolder folder;
   testing::write_smoke_images(folder.path());
@@ -38,7 +39,7 @@ TEST_CASE("images are learnt by every method, and each split has accuracy and lo
 }
 
 TEST_CASE("an image run cut at any step and continued ends with the weights of an unbroken run", "[end_to_end][slow]") {
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(method);
   const TemporaryFolder folder;
   testing::write_smoke_images(folder.path());

@@ -7,6 +7,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -56,7 +57,7 @@ TEST_CASE("a language model is prepared, trained, scored, continued and exported
 
 TEST_CASE("a language model cut at any step and continued ends with the weights of an unbroken run",
           "[end_to_end][slow]") {
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(method);
   const TemporaryFolder folder;
   testing::write_smoke_texts(folder.path());
@@ -220,6 +221,13 @@ TEST_CASE("what updates within backward cannot do is refused where it is asked f
   const Outcome parts = program.run({"validate", recipe_for("galore"), "train.micro_batch=2"});
   CHECK(parts.code == 2);
   CHECK_THAT(parts.err, ContainsSubstring("E-layerwise") && ContainsSubstring("use train.micro_batch: 4"));
+  for (const std::string method : {"galore", "lowrank"}) {
+    const Outcome rounded =
+        program.run({"validate", recipe_for(method), "precision=bf16_pure", "precision.stochastic_rounding=true"});
+    INFO(rounded.err);
+    CHECK(rounded.code == 2);
+    CHECK_THAT(rounded.err, ContainsSubstring("'precision.stochastic_rounding' rounds updates of whole tensors, but"));
+  }
   const Outcome foreign = program.run({"validate", recipe_for("lora"), "optim.name=lowrank_adam"});
   CHECK(foreign.code == 2);
   CHECK_THAT(foreign.err, ContainsSubstring("E-optimizer") && ContainsSubstring("method.name: lowrank"));

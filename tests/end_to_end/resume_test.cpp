@@ -4,6 +4,7 @@
 #include "core/seeds.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 // Interrupted and resumed is uninterrupted, bit for bit: for every method and task, wherever the interruption falls.
@@ -29,8 +30,7 @@ void check_equal(const Program& program, const std::string& a, const std::string
 }  // namespace
 
 TEST_CASE("a run cut at any step and continued ends with the weights of an unbroken one", "[end_to_end][slow]") {
-  const std::string task = GENERATE("nc", "lp"),
-                    method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string task = GENERATE("nc", "lp"), method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(task, method);
   const TemporaryFolder folder;
   const Program program(folder.path());

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/smoke_pairs.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 // A translation model from text to BLEU, as a user types it, in both geometries.
@@ -270,8 +271,7 @@ TEST_CASE("the mean of checkpoints translates where the data are not", "[end_to_
 
 TEST_CASE("a translation run cut at any step and continued ends with the weights of an unbroken run",
           "[end_to_end][slow]") {
-  const std::string geometry = GENERATE("", "lorentz_"),
-                    method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string geometry = GENERATE("", "lorentz_"), method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(geometry, method);
   const TemporaryFolder folder;
   testing::write_smoke_pairs(folder.path());

@@ -10,6 +10,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/smoke_images.hpp"
 #include "tests/support/smoke_pairs.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -70,7 +71,7 @@ void write_data(const std::filesystem::path& root) {
 
 TEST_CASE("steps that are recorded and played on a GPU are those that are not", "[run][cuda]") {
   if (no_gpu()) return;
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   const bool mixed = GENERATE(false, true), in_parts = GENERATE(false, true);
   CAPTURE(method, mixed, in_parts);
   const testing::TemporaryFolder folder;
@@ -96,7 +97,7 @@ TEST_CASE("steps that are recorded and played on a GPU are those that are not", 
 TEST_CASE("every method trains every model on a GPU as on the CPU", "[run][cuda]") {
   if (no_gpu()) return;
   const std::string task = GENERATE("graph_nc", "graph_lp", "lm", "mt", "mt_lorentz", "image"),
-                    method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+                    method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(task, method);
   const testing::TemporaryFolder folder;
   write_data(folder.path());

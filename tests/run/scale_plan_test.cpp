@@ -6,6 +6,7 @@
 #include "run/recipe_schema.hpp"
 #include "run/training_step.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -26,7 +27,7 @@ recipe::Recipe loaded(const std::string& name, std::vector<std::string> override
 }  // namespace
 
 TEST_CASE("a plan is what the assembled model takes", "[run]") {
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   const std::string recompute = GENERATE("none", "blocks");
   CAPTURE(method, recompute);
   const testing::TemporaryFolder folder;

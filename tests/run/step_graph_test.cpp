@@ -4,6 +4,7 @@
 #include "run/recipe_schema.hpp"
 #include "run/training_step.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/smoke_recipes.hpp"
 #include "tests/support/smoke_texts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -93,7 +94,7 @@ std::string problems_of(const std::string& name, std::vector<std::string> overri
 }  // namespace
 
 TEST_CASE("what is played trains as what is not, with every method, in one part and in several", "[run]") {
-  const std::string method = GENERATE("full", "lora", "relora", "galore", "dora", "vera", "lowrank", "sst");
+  const std::string method = GENERATE(from_range(testing::smoke_methods()));
   const bool in_parts = GENERATE(false, true);
   CAPTURE(method, in_parts);
   const testing::TemporaryFolder folder;
