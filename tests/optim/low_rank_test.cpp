@@ -135,6 +135,25 @@ TEST_CASE("at full rank low-rank heavy ball is dense heavy ball", "[optim][lowra
   CHECK(worst < kRounding);
 }
 
+TEST_CASE("at full rank the Galerkin form is dense heavy ball where the matrix is square, and only there",
+          "[optim][lowrank]") {
+  const auto worst_of = [](int64_t m, int64_t n) {
+    const auto gradient = curved(m, n);
+    Run run(galerkin(), start_of_rank(std::min(m, n), m, n));
+    Tensor w = run.w(), momentum = torch::zeros_like(w);
+    double worst = 0;
+    for (int t = 0; t < 100; ++t) {
+      momentum = momentum * 0.9 + gradient(w);
+      w = w - momentum * 0.05;
+      run.step(gradient, 0.05);
+      worst = std::max(worst, gap(run.w(), w));
+    }
+    return worst;
+  };
+  CHECK(worst_of(9, 9) < kRounding);
+  CHECK(worst_of(12, 9) > 1e-6);  // its bases hold the columns of W alone, and momentum leaves them
+}
+
 TEST_CASE("without momentum a step is the best rank-r approximation of W - lr P(W) G", "[optim][lowrank]") {
   const LowRankPoint start = start_of_rank(4, 12, 9);
   Run run(heavy_ball(0), start);
