@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -97,18 +98,29 @@ std::string header_text(const std::vector<std::pair<std::string, torch::Tensor>>
 
 }  // namespace
 
-SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+SafetensorsFile read_safetensors(const std::filesystem::path& path, std::string* sha256) {
   SafetensorsHeader header = read_safetensors_header(path);
   SafetensorsFile file{.tensors = {}, .metadata = std::move(header.metadata)};
   std::ifstream stream(path, std::ios::binary);
-  stream.seekg(static_cast<std::streamoff>(header.data_start));
+  std::string start(header.data_start, '\0');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  Sha256 digest;
+  if (sha256 != nullptr) digest.update(start);
+  std::future<void> hashing;  // of one tensor, while the next one is read
   for (const SafetensorsEntry& entry : header.tensors) {
     const torch::Tensor tensor = empty_for(path, entry);
     stream.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(entry.end - entry.begin));
     if (!stream) throw CheckpointError(fmt::format("cannot read tensor '{}' of '{}'", entry.name, path.string()));
     if (entry.dtype == "BOOL") check_bools(path, entry.name, tensor);
     file.tensors.emplace(entry.name, tensor);
+    if (sha256 == nullptr) continue;
+    if (hashing.valid()) hashing.get();
+    hashing = std::async(std::launch::async, [&digest, tensor] {
+      digest.update({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+    });
   }
+  if (hashing.valid()) hashing.get();
+  if (sha256 != nullptr) *sha256 = digest.hex();
   return file;
 }
 

@@ -46,11 +46,11 @@ struct SafetensorsFile {
 ///           convert them in the hint
 SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
 
-/// Every tensor of the file.
+/// Every tensor of the file. `sha256`, where given, takes the sum of all its bytes, computed while they are read.
 ///   throws  as above; also for the sub-byte types F4, F6_* that have no tensor type here, and for a BOOL
 ///   that is
 ///           neither 0 nor 1
-SafetensorsFile read_safetensors(const std::filesystem::path& path);
+SafetensorsFile read_safetensors(const std::filesystem::path& path, std::string* sha256 = nullptr);
 
 /// Writes and flushes to disk. Tensors are laid out by falling element size, then by name; the header is
 /// padded with spaces to a multiple of 8, so that the data can be mapped; `"format": "pt"` is added to the

@@ -185,7 +185,9 @@ TEST_CASE("what is written is read back bit for bit, with its metadata", "[tenso
   const TemporaryFolder folder;
   const auto tensors = tensors_of_every_type();
   const FileDigest digest = write_safetensors(folder / "t.safetensors", tensors, {{"note", "hällo"}});
-  const SafetensorsFile file = read_safetensors(folder / "t.safetensors");
+  std::string sha256;
+  const SafetensorsFile file = read_safetensors(folder / "t.safetensors", &sha256);
+  CHECK(sha256 == digest.sha256);
   CHECK(file.metadata == SafetensorsMetadata{{"format", "pt"}, {"note", "hällo"}});
   REQUIRE(file.tensors.size() == tensors.size());
   for (const auto& [name, tensor] : tensors) {
