@@ -288,6 +288,19 @@ TEST_CASE("a translation run cut at any step and continued ends with the weights
   CHECK(diff.code == 0);
 }
 
+TEST_CASE("a translation does not go on with sentences that have changed", "[end_to_end]") {
+  const TemporaryFolder folder;
+  testing::write_smoke_pairs(folder.path());
+  const Program program(folder.path());
+  REQUIRE(program.run({translation_recipe("full"), "--out", "run", "train.max_steps=13"}).code == 0);
+  for (const char* file : {"data/smoke/train.src", "data/smoke/train.tgt"})
+    std::ofstream(folder / file, std::ios::app) << "a b\n";
+  const Outcome changed = program.run({translation_recipe("full"), "--out", "run"});
+  INFO(changed.err);
+  CHECK(changed.code == 4);
+  CHECK_THAT(changed.err, ContainsSubstring("data have changed"));
+}
+
 TEST_CASE("a translation recipe's mistakes are located", "[end_to_end]") {
   const TemporaryFolder folder;
   testing::write_smoke_pairs(folder.path());

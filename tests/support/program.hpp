@@ -48,6 +48,7 @@ class Program {
       ::unsetenv(name);
     ::setenv("OMP_NUM_THREADS", "1", 1);
     for (const auto& [name, value] : more) ::setenv(name.c_str(), value.c_str(), 1);
+    if (user != 0 && (::setgid(user) != 0 || ::setuid(user) != 0)) ::_exit(126);
     if (const rlimit limit{memory, memory}; memory > 0) ::setrlimit(RLIMIT_AS, &limit);
     std::vector<char*> words = {const_cast<char*>(SST_TRAIN_BINARY)};
     for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
@@ -74,6 +75,7 @@ class Program {
   const std::filesystem::path& folder() const { return folder_; }
 
   std::filesystem::path input = "/dev/null";  ///< what standard input reads
+  uid_t user = 0;                             ///< whom it runs as, where the caller is root; 0: the caller
   rlim_t memory = 0;                          ///< addresses that it may have, in bytes; 0: as many as it wants
 
  private:
