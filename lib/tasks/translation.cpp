@@ -22,6 +22,7 @@ namespace {
 using data::TranslationSplit;
 
 constexpr int64_t kDecodedTokens = 4096;  ///< padded source tokens that are decoded at a time
+constexpr size_t kDecodedInRound = 256;   ///< sentences of each process between two chances to stop
 constexpr double kLargestNats = 100;      ///< per token, so that a perplexity stays a number
 constexpr std::array<const char*, 2> kTextMetrics = {"bleu", "chrf"};
 
@@ -283,16 +284,22 @@ void Translation::add_translations(const std::string& split, const nn::Pass& pas
 /// The best translation of every sentence, each found by one of the processes.
 std::vector<std::string> Translation::translated_together(std::span<const std::string> sources, const nn::Pass& pass,
                                                           const BetweenBatches& between) {
-  const auto [begin, end] = group().share_of(std::ssize(sources));
-  // Processes come to the end of a batch at different times, so that they cannot agree on a stop there.
+  // Several processes come to the end of a batch at different times: they agree on a stop between rounds.
   const BetweenBatches none = [] {};
-  const auto own = sources.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-  nlohmann::json texts = nlohmann::json::array();
-  for (auto& best : translate(own, recipe_.decode, kDecodedTokens, pass, group().is_alone() ? between : none))
-    texts.push_back(std::move(best.front().text));
+  const bool alone = group().is_alone();
+  const size_t in_round = alone ? sources.size() : kDecodedInRound * static_cast<size_t>(group().size());
   std::vector<std::string> all;
-  for (const std::string& part : group().gather(texts.dump()))
-    for (const auto& text : nlohmann::json::parse(part)) all.push_back(text.get<std::string>());
+  while (all.size() < sources.size()) {
+    if (!alone) between();
+    const auto round = sources.subspan(all.size(), std::min(in_round, sources.size() - all.size()));
+    const auto [begin, end] = group().share_of(std::ssize(round));
+    const auto own = round.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+    nlohmann::json texts = nlohmann::json::array();
+    for (auto& best : translate(own, recipe_.decode, kDecodedTokens, pass, alone ? between : none))
+      texts.push_back(std::move(best.front().text));
+    for (const std::string& part : group().gather(texts.dump()))
+      for (const auto& text : nlohmann::json::parse(part)) all.push_back(text.get<std::string>());
+  }
   return all;
 }
 
