@@ -21,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kMostCount = int64_t{1} << 31;  // keeps the number of pairs of nodes within int64
+
 /// meta.json: what the folder should hold.
 struct Meta {
   std::string name;
@@ -32,6 +34,15 @@ struct Meta {
 
 [[noreturn]] void fail(const fs::path& path, const std::string& reason) {
   throw DataError(path.string() + ": " + reason, prepare_again_hint());
+}
+
+/// nlohmann would turn fractions, infinities and truth values into some integer.
+int64_t read_count(const fs::path& path, const nlohmann::json& json, const std::string& key, int64_t least) {
+  const auto& value = json.at(key);
+  if (!value.is_number()) fail(path, fmt::format("'{}' is not a number, but {}", key, value.type_name()));
+  if (!value.is_number_integer() || value < least || value > kMostCount)
+    fail(path, fmt::format("'{}' is {}, not an integer from {} to {}", key, value.dump(), least, kMostCount));
+  return value;
 }
 
 Meta read_meta(const fs::path& folder) {
@@ -47,16 +58,14 @@ Meta read_meta(const fs::path& folder) {
     if (json.at("format") != "sst-graph" || json.at("version") != 1)
       fail(path, "it is not of format sst-graph, version 1");
     meta.name = json.at("name");
-    meta.nodes = json.at("nodes");
-    meta.edges = json.at("edges");
-    meta.features = json.at("features");
-    meta.classes = json.at("classes");
+    meta.nodes = read_count(path, json, "nodes", 1);
+    meta.edges = read_count(path, json, "edges", 0);
+    meta.features = read_count(path, json, "features", 0);
+    meta.classes = read_count(path, json, "classes", 0);
     meta.files = json.at("files");
   } catch (const nlohmann::json::exception& error) {
     fail(path, error.what());
   }
-  if (meta.nodes < 1 || meta.edges < 0 || meta.features < 0 || meta.classes < 0)
-    fail(path, "nodes must be at least 1, and edges, features and classes not negative");
   if (!meta.has("edges.txt")) fail(path, "'files' does not name edges.txt");
   return meta;
 }
@@ -113,7 +122,7 @@ void check_values(const fs::path& path, const torch::Tensor& values) {
 void read_sparse_features(const fs::path& folder, const Meta& meta, Graph& graph) {
   const fs::path starts = folder / "features_indptr.npy", columns = folder / "features_indices.npy";
   graph.feature_indptr = read_npy(starts);
-  graph.feature_indices = read_npy(columns).to(torch::kInt64);
+  graph.feature_indices = read_npy(columns);
   graph.feature_values = read_npy(folder / "features_data.npy");
   const int64_t stored = graph.feature_values.numel();
   if (graph.feature_indptr.scalar_type() != torch::kInt64 || graph.feature_indptr.dim() != 1 ||
@@ -121,6 +130,8 @@ void read_sparse_features(const fs::path& folder, const Meta& meta, Graph& graph
     fail(starts, fmt::format("it must hold {} int64 row starts", meta.nodes + 1));
   if (graph.feature_indices.dim() != 1 || graph.feature_values.dim() != 1 || graph.feature_indices.numel() != stored)
     fail(columns, fmt::format("it does not hold one column for each of the {} values", stored));
+  if (graph.feature_indices.is_floating_point()) fail(columns, "columns must be int32 or int64");
+  graph.feature_indices = graph.feature_indices.to(torch::kInt64);
   check_values(folder / "features_data.npy", graph.feature_values);
 
   const auto* const start = graph.feature_indptr.data_ptr<int64_t>();
@@ -169,6 +180,8 @@ Graph read_graph_folder(const fs::path& folder) {
     if (fs::path(file).filename() != file)
       fail(folder / "meta.json", "'" + file + "' is not a name of a file beside it");
     if (!path_exists(folder / file)) fail(folder / file, "the file is missing");
+    if (std::error_code error; !fs::is_regular_file(folder / file, error))
+      fail(folder / file, "it is not a file");  // a pipe would never end
   }
   Graph graph;
   graph.name = meta.name;

@@ -1,5 +1,6 @@
 #include "data/npy.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -19,6 +20,7 @@ namespace sst::data {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr size_t kMostHeader = 4096;  // NumPy's are 128 bytes; std::regex takes a frame of the stack for each byte
 constexpr int64_t kMostElements = int64_t{1} << 40;  // keeps the product of the dimensions far from overflow
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
@@ -43,19 +45,21 @@ Layout read_layout(const std::filesystem::path& path, std::string_view bytes) {
   const size_t length =
       version == 1 ? byte(8) + (byte(9) << 8) : byte(8) + (byte(9) << 8) + (byte(10) << 16) + (byte(11) << 24);
   if (bytes.size() - header_start < length) fail(path, "it ends inside its header");
+  if (length > kMostHeader) fail(path, "its header of " + std::to_string(length) + " bytes is too long");
   return {std::string(bytes.substr(header_start, length)), header_start + length};
 }
 
 std::vector<int64_t> parse_shape(const std::filesystem::path& path, const std::string& text) {
   std::vector<int64_t> shape;
-  int64_t elements = 1;
+  int64_t elements = 1;  // were no dimension zero: strides do not know better
   for (const std::string& part : split(text, ',')) {
     const std::string digits = trim(part);
     if (digits.empty()) continue;  // "(3,)" ends in a comma
     if (digits.size() > 12) fail(path, "dimension " + digits + " is too large");
     shape.push_back(std::stoll(digits));
-    if (shape.back() > 0 && elements > kMostElements / shape.back()) fail(path, "shape (" + text + ") is too large");
-    elements *= shape.back();
+    const int64_t factor = std::max<int64_t>(shape.back(), 1);
+    if (elements > kMostElements / factor) fail(path, "shape (" + text + ") is too large");
+    elements *= factor;
   }
   return shape;
 }

@@ -1,16 +1,16 @@
 #include "data/graph_folder.hpp"
 
+#include <sys/stat.h>
+
 #include <cmath>
 #include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
 #include "data/graph_checks.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/graph_tasks.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_graph.hpp"
 
 using sst::DataError;
 using sst::data::check_graph_files;
@@ -20,56 +20,26 @@ using sst::data::GraphDataOptions;
 using sst::data::GraphTask;
 using sst::data::load_graph;
 using sst::data::read_graph_folder;
+using sst::testing::bytes_of;
 using sst::testing::kNodes;
+using sst::testing::npy_bytes;
 
 namespace {
 
-std::string npy_bytes(const std::string& type, const std::string& shape, const std::string& data) {
-  const std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
-  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(text.size()) + '\0' + text + data;
-}
-
-template <class T>
-std::string bytes_of(const std::vector<T>& values) {
-  return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
-}
-
-/// A prepared folder of four nodes, whose files a test may spoil before they are read.
-class TinyFolder {
+/// TinyGraph on disk; a test may spoil its files before they are read.
+class TinyFolder : public sst::testing::TinyGraph {
  public:
-  TinyFolder() {
-    meta = {{"format", "sst-graph"}, {"version", 1}, {"name", "cora"}, {"nodes", 4}, {"edges", 3},
-            {"features", 5},         {"classes", 2}};
-    files["edges.txt"] = "0 1\n1 1\n2 3\n";
-    files["labels.txt"] = "0\n1\n1\n0\n";
-    files["features_indptr.npy"] = npy_bytes("<i8", "(5,)", bytes_of<int64_t>({0, 2, 2, 3, 4}));
-    files["features_indices.npy"] = npy_bytes("<i4", "(4,)", bytes_of<int32_t>({0, 4, 2, 1}));
-    files["features_data.npy"] = npy_bytes("<f4", "(4,)", bytes_of<float>({1, 0.5, 2, 1}));
-    files["train_nodes.txt"] = "0\n";
-    files["valid_nodes.txt"] = "1\n";
-    files["test_nodes.txt"] = "2\n3\n";
-  }
-
   void remove_sparse_features() {
     for (const char* part : {"indptr", "indices", "data"}) files.erase(std::string("features_") + part + ".npy");
   }
 
   Graph read() const {
-    nlohmann::json complete = meta;
-    complete["files"] = nlohmann::json::object();
-    for (const auto& [name, content] : files) {
-      std::ofstream(folder_ / name, std::ios::binary) << content;
-      complete["files"][name] = sst::sha256_hex(content);
-    }
-    complete.merge_patch(meta);  // a test's own "files" win
-    std::ofstream(folder_ / "meta.json") << complete.dump();
+    for (const auto& [name, content] : files) std::ofstream(folder_ / name, std::ios::binary) << content;
+    std::ofstream(folder_ / "meta.json") << meta_json();
     return read_graph_folder(folder_.path());
   }
 
   std::filesystem::path path() const { return folder_.path(); }
-
-  nlohmann::json meta;
-  std::map<std::string, std::string> files;
 
  private:
   sst::testing::TemporaryFolder folder_;
@@ -151,6 +121,7 @@ TEST_CASE("features that do not fit together are refused", "[data]") {
       {"features_indices.npy", npy_bytes("<i4", "(4,)", bytes_of<int32_t>({0, 5, 2, 1})), "row 0: column 5"},
       {"features_indices.npy", npy_bytes("<i4", "(4,)", bytes_of<int32_t>({4, 4, 2, 1})), "row 0: column 4"},
       {"features_indices.npy", npy_bytes("<i4", "(4,)", bytes_of<int32_t>({0, 4, -1, 1})), "row 2: column -1"},
+      {"features_indices.npy", npy_bytes("<f4", "(4,)", bytes_of<float>({0, 4, 2, 1.5})), "int32 or int64"},
       {"features_data.npy", npy_bytes("<f4", "(4,)", bytes_of<float>({1, 0.5, NAN, 1})), "not a finite number"},
       {"features_data.npy", npy_bytes("<i4", "(4,)", bytes_of<int32_t>({1, 0, 1, 1})), "float32 or float64"},
       {"features.npy", npy_bytes("<f4", "(2, 2)", bytes_of<float>({1, 0, 1, 1})), "shape is not 4 x 5"},
@@ -176,6 +147,15 @@ TEST_CASE("a folder without or with a wrong meta.json is refused", "[data]") {
   TinyFolder untyped;
   untyped.meta["nodes"] = "four";
   CHECK_THROWS_AS(untyped.read(), DataError);
+  for (const char* count : {"nodes", "edges", "features", "classes"})
+    for (const nlohmann::json& value :
+         {nlohmann::json(4.5), nlohmann::json(1e300), nlohmann::json(-1), nlohmann::json(true), nlohmann::json(nullptr),
+          nlohmann::json(int64_t{1} << 62), nlohmann::json(~uint64_t{0})}) {
+      CAPTURE(count, value.dump());
+      TinyFolder miscounted;
+      miscounted.meta[count] = value;
+      CHECK_THROWS_WITH(miscounted.read(), ContainsSubstring("meta.json: ") && ContainsSubstring(count));
+    }
   TinyFolder unnamed;
   unnamed.files.erase("edges.txt");
   CHECK_THROWS_WITH(unnamed.read(), ContainsSubstring("does not name edges.txt"));
@@ -195,6 +175,13 @@ TEST_CASE("a file that changed, vanished or lies elsewhere is refused", "[data]"
   TinyFolder outside;
   outside.meta["files"] = {{"../secret.txt", "00"}};
   CHECK_THROWS_WITH(outside.read(), ContainsSubstring("is not a name of a file beside it"));
+  TinyFolder above;
+  above.meta["files"] = {{"..", "00"}};
+  CHECK_THROWS_WITH(above.read(), ContainsSubstring("it is not a file"));
+  TinyFolder pipe;
+  pipe.meta["files"] = {{"more.txt", "00"}};
+  REQUIRE(::mkfifo((pipe.path() / "more.txt").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(pipe.read(), ContainsSubstring("more.txt: it is not a file"));
 }
 
 TEST_CASE("the folder must hold the data set of the recipe", "[data]") {

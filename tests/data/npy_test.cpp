@@ -16,8 +16,8 @@ namespace {
 std::string header(const std::string& dictionary, char version = 1) {
   std::string padded = dictionary + "\n";
   std::string bytes = std::string("\x93NUMPY") + version + '\0';
-  bytes += static_cast<char>(padded.size());
-  bytes += '\0';
+  bytes += static_cast<char>(padded.size() & 0xFF);
+  bytes += static_cast<char>(padded.size() >> 8);
   if (version == 2) bytes += std::string(2, '\0');
   return bytes + padded;
 }
@@ -79,6 +79,8 @@ TEST_CASE("an array in a form we do not read is refused with its reason", "[data
       {header(description("<i4", "(999999999999, 999999999999)")), "too large"},
       {header(description("<i4", "(999999999999,)")), "its header promises 3999999999996"},
       {header(description("<i4", "(99999999999999,)")), "too large"},
+      {header(description("<i4", "(0, 999999999999, 999999999999)")), "too large"},
+      {header(description(std::string(60'000, 'i'), "(2,)")), "too long"},
   };
   for (const auto& [bytes, reason] : refusals) {
     CAPTURE(reason);
