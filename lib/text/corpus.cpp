@@ -95,6 +95,14 @@ std::string text_of_json(const RawDocument& document, const std::string& key) {
   return std::move(value->get_ref<std::string&>());
 }
 
+/// Where a file really lies, behind all links.
+fs::path real_place(const fs::path& path) {
+  std::error_code error;
+  fs::path place = fs::canonical(path, error);
+  if (error) throw DataError("cannot read '" + path.string() + "': " + error.message());
+  return place;
+}
+
 }  // namespace
 
 std::vector<fs::path> corpus_files(const std::vector<std::string>& patterns, const fs::path& root) {
@@ -104,7 +112,7 @@ std::vector<fs::path> corpus_files(const std::vector<std::string>& patterns, con
     for (const fs::path& path : matches_of(pattern, root)) {
       if (is_folder(path))
         throw DataError("'" + path.string() + "' is a folder", "name its files: '" + pattern + "/*'");
-      if (!seen.insert(fs::weakly_canonical(path)).second)
+      if (!seen.insert(real_place(path)).second)
         throw DataError("'" + path.string() + "' is listed twice, so its documents would be read twice",
                         "make the paths and globs name each file once");
       files.push_back(path);

@@ -5,14 +5,21 @@
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace sst::testing {
 
+/// A file; a folder where the name ends in a slash; or a link, whose content is what it points to.
+struct ArchiveMember {
+  enum class Kind { kFile, kSymbolicLink, kHardLink };
+
+  std::string name, content;
+  Kind kind = Kind::kFile;
+};
+
 /// The bytes of a tar archive, or with format "raw" of its one member alone, compressed by "none", "gzip", "xz" or "zstd".
 inline std::string packed(const std::string& format, const std::string& filter,
-                          const std::vector<std::pair<std::string, std::string>>& members) {
+                          const std::vector<ArchiveMember>& members) {
   const auto check = [](archive* writer, la_ssize_t status) {
     if (status < ARCHIVE_OK) throw std::runtime_error(archive_error_string(writer));
   };
@@ -32,15 +39,22 @@ inline std::string packed(const std::string& format, const std::string& filter,
                       return static_cast<la_ssize_t>(size);
                     },
                     nullptr));
-  for (const auto& [name, content] : members) {
+  for (const auto& [name, content, kind] : members) {
     archive_entry* const entry = archive_entry_new();
     archive_entry_set_pathname(entry, name.c_str());
-    archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
     const bool is_folder = name.back() == '/';
     archive_entry_set_filetype(entry, is_folder ? AE_IFDIR : AE_IFREG);
     archive_entry_set_perm(entry, is_folder ? 0755 : 0644);
+    if (kind == ArchiveMember::Kind::kSymbolicLink) {
+      archive_entry_set_filetype(entry, AE_IFLNK);
+      archive_entry_set_symlink(entry, content.c_str());
+    } else if (kind == ArchiveMember::Kind::kHardLink) {
+      archive_entry_set_hardlink(entry, content.c_str());
+    }
+    const std::string data = kind == ArchiveMember::Kind::kFile ? content : "";
+    archive_entry_set_size(entry, static_cast<la_int64_t>(data.size()));
     check(writer, archive_write_header(writer, entry));
-    if (!content.empty()) check(writer, archive_write_data(writer, content.data(), content.size()));
+    if (!data.empty()) check(writer, archive_write_data(writer, data.data(), data.size()));
     archive_entry_free(entry);
   }
   check(writer, archive_write_close(writer));

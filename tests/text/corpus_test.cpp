@@ -201,6 +201,50 @@ TEST_CASE("archives nested without end are refused", "[text]") {
   CHECK_THAT(error_of({put(folder, "a.tar", bytes)}, kPlain), ContainsSubstring("more than 8 deep"));
 }
 
+TEST_CASE("a link in an archive is not followed, wherever it points", "[text]") {
+  using enum sst::testing::ArchiveMember::Kind;
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "in");
+  put(folder, "x.txt", "outside");
+  put(folder, "in/x.txt", "beside");
+  const std::vector<std::string> targets = {"/etc/passwd", "../x.txt", "x.txt", "first.txt", "link.txt", "absent"};
+  for (const auto kind : {kSymbolicLink, kHardLink}) {
+    for (const std::string& target : targets) {
+      CAPTURE(kind == kHardLink, target);
+      const std::string bytes =
+          packed("tar", "gzip", {{"first.txt", "1"}, {"link.txt", target, kind}, {"last.txt", "2"}});
+      CHECK(read_all({put(folder, "in/a.tar.gz", bytes)}, kPlain) == Texts{"1", "2"});
+      CHECK_THAT(error_of({put(folder, "in/b.tar", packed("tar", "none", {{"link.txt", target, kind}}))}, kPlain),
+                 ContainsSubstring("b.tar' holds no document"));
+    }
+  }
+}
+
+TEST_CASE("a link to nothing, or to itself, is reported as the file that can't be read", "[text]") {
+  const TemporaryFolder folder;
+  fs::create_symlink("absent.txt", folder / "dangling.txt");
+  fs::create_symlink("loop.txt", folder / "loop.txt");
+  fs::create_symlink("there", folder / "back");
+  fs::create_symlink("back", folder / "there");
+  put(folder, "good.txt", "good");
+  fs::create_symlink("good.txt", folder / "link.txt");
+  for (const std::string name : {"dangling.txt", "loop.txt", "back/a.txt"}) {
+    for (const std::string& pattern : {name, name + "*", "*" + name}) {
+      CAPTURE(pattern);
+      std::string message = "no error";
+      try {
+        read_all(corpus_files({pattern}, folder.path()), kPlain);
+      } catch (const DataError& error) {
+        message = error.what();
+      }
+      CHECK_THAT(message,
+                 ContainsSubstring((folder / pattern).string()) || ContainsSubstring((folder / name).string()));
+    }
+  }
+  CHECK(read_all(corpus_files({"link.txt"}, folder.path()), kPlain) == Texts{"good"});
+  CHECK_THROWS_WITH(corpus_files({"good.txt", "link.txt"}, folder.path()), ContainsSubstring("is listed twice"));
+}
+
 TEST_CASE("paths and globs name each file once, in a fixed order", "[text]") {
   const TemporaryFolder outer;
   const fs::path root = outer / "data [1]";
