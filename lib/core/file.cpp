@@ -26,6 +26,22 @@ constexpr std::string_view kHalfWritten = ".tmp-";  ///< and the number of the p
                       error == ENOSPC ? "free some space on this disk, then run the same command again" : "");
 }
 
+[[noreturn]] void fail_to_read(const std::filesystem::path& path, const std::string& reason) {
+  throw DataError("cannot read '" + path.string() + "': " + reason);
+}
+
+/// A file to read from its start to its end. A pipe would wait for a writer and has no size; a device may never end.
+std::ifstream opened(const std::filesystem::path& path, std::ios::openmode where) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(path, unknown);
+  if (std::filesystem::is_directory(status)) fail_to_read(path, "it is a folder");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    fail_to_read(path, "it is a pipe or a device, not a file");
+  std::ifstream stream(path, std::ios::binary | where);
+  if (!stream) fail_to_read(path, std::strerror(errno));
+  return stream;
+}
+
 EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) { return static_cast<EVP_MD_CTX*>(context.get()); }
 
 }  // namespace
@@ -96,13 +112,10 @@ bool is_folder(const std::filesystem::path& path) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  if (is_folder(path)) throw DataError("cannot read '" + path.string() + "': it is a folder");
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
+  std::ifstream stream = opened(path, std::ios::ate);
   std::string bytes(static_cast<size_t>(stream.tellg()), '\0');
   stream.seekg(0);
-  if (!stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
-    throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) fail_to_read(path, std::strerror(errno));
   return bytes;
 }
 
@@ -160,8 +173,7 @@ std::string sha256_hex(std::string_view bytes) {
 std::string sha256_of_file(const std::filesystem::path& path) { return digest_of_file(path).sha256; }
 
 FileDigest digest_of_file(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw DataError("cannot read '" + path.string() + "': " + std::strerror(errno));
+  std::ifstream stream = opened(path, {});
   Sha256 digest;
   uint64_t bytes = 0;
   std::string buffer(1 << 20, '\0');
