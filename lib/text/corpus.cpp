@@ -99,7 +99,7 @@ std::string text_of_json(const RawDocument& document, const std::string& key) {
 fs::path real_place(const fs::path& path) {
   std::error_code error;
   fs::path place = fs::canonical(path, error);
-  if (error) throw DataError("cannot read '" + path.string() + "': " + error.message());
+  if (error) throw DataError("cannot read '" + path.string() + "': " + error.message(), "see where its link leads");
   return place;
 }
 
