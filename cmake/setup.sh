@@ -3,7 +3,7 @@
 # and no network.
 #
 #   cmake/setup.sh                      everything (what `make deps` calls)
-#   cmake/setup.sh packages|libtorch    one of the two;  python: what the tests of data_tools/ need
+#   cmake/setup.sh packages|libtorch    one of the two;  python: what the tests in Python need
 #
 #   TORCH=cpu|cuda       which LibTorch; without it: the one that is there, else CUDA where a GPU is seen, else CPU
 #   LIBTORCH=DIR         a LibTorch of yours is used and none is unpacked; so is one found through CMAKE_PREFIX_PATH
@@ -143,10 +143,11 @@ unpack_libtorch() {
   python3 cmake/unpack_wheels.py "$work/wheels" "$work/unpacked"
   rm -rf .deps/torch .deps/nvidia
   [ ! -d "$work/unpacked/nvidia" ] || mv "$work/unpacked/nvidia" .deps/nvidia
+  rm -rf .deps/torchgen && mv "$work/unpacked/torchgen" .deps/torchgen
   mv "$work/unpacked/torch" .deps/torch # last, because it is what says that all is there
 }
 
-# --- the data tools' Python packages, which their tests need --------------------------------------------------------
+# --- Python packages that tests need: the data tools', and torchrun's -----------------------------------------------
 
 # Whether .deps/python already has what a file of requirements lists; its copy there says so.
 has_packages() { cmp -s "$1" ".deps/python/${1##*/}"; }
@@ -154,7 +155,8 @@ install_requirements() {
   .deps/python/bin/pip --quiet --disable-pip-version-check --retries 1 --timeout 20 install -r "$1" && cp "$1" .deps/python/
 }
 
-# requirements.txt is needed; without the packages of one tool alone (requirements-TOOL.txt) its tests are skipped.
+# requirements.txt is needed; without the packages of one tool alone (requirements-TOOL.txt) or of torchrun its tests are
+# skipped.
 install_python_packages() {
   local wanted=data_tools/requirements.txt of_one_tool
   if ! has_packages "$wanted"; then
@@ -163,7 +165,7 @@ install_python_packages() {
     python3 -m venv .deps/python && install_requirements "$wanted" ||
       fail "pip could not install what $wanted lists" "is a package index in reach?"
   fi
-  for of_one_tool in data_tools/requirements-*.txt; do
+  for of_one_tool in data_tools/requirements-*.txt tests/launchers/requirements-torchrun.txt; do
     has_packages "$of_one_tool" || install_requirements "$of_one_tool" ||
       say "pip could not install what $of_one_tool lists; the tests that need it are skipped"
   done

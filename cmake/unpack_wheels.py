@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Unpacks of LibTorch's wheels what a C++ program needs.
+"""Unpacks of LibTorch's wheels what a C++ program needs, and what the tests' torchrun does.
 
     unpack_wheels.py WHEELS INTO     INTO/torch, and for a CUDA build INTO/nvidia beside it, where LibTorch looks
 
@@ -12,13 +12,15 @@ import sys
 import zipfile
 
 WANTED = ("torch/include/", "torch/lib/", "torch/share/", "nvidia/")
-WANTED_FILES = ("torch/version.py",)  # says which version and build it is
+# The Python package but for tests and tools: 50 MB, which spare the tests of torchrun a second download. torch/version.py
+# says which version and build it is.
+PYTHON = re.compile(r"torch(gen)?/.*\.py|torch/_C\.[^/]*\.so|torch/bin/torch_shm_manager")
 
 
 def unpack(wheel, into):
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
-            if name.startswith(WANTED) or name in WANTED_FILES:
+            if name.startswith(WANTED) or PYTHON.fullmatch(name):
                 archive.extract(name, into)
 
 

@@ -1,17 +1,17 @@
 """Real launchers start real runs: torchrun, Open MPI's mpirun and a Slurm of one node. Each is skipped where it is not
-installed: torchrun comes with PyTorch (pip install torch), mpirun with Debian's openmpi-bin, Slurm with slurm-wlm and munge.
+installed: torchrun comes with the LibTorch that cmake/setup.sh unpacks, mpirun with Debian's openmpi-bin, Slurm with slurm-wlm
+and munge; its daemons need root.
 
-    SST_TRAIN=build/dev/apps/sst_train/sst-train python3 -m unittest discover -s tests/launchers -p '*_test.py'
+    SST_TRAIN=build/dev/apps/sst_train/sst-train python3 -m unittest discover -v -s tests/launchers -p '*_test.py'
 
-Slurm's case takes several minutes (its limits count in minutes, and a job that was requeued waits), needs root, and runs only
-with SST_TEST_SLURM=1.
+The case in which Slurm requeues a job takes ten minutes (Slurm's limits count in minutes, and a job that was requeued waits for
+two), and runs only with SST_TEST_SLURM=1.
 """
-import contextlib
+import functools
+import json
 import os
 import pathlib
-import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,16 +19,27 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/support"))
+sys.path[:0] = [str(ROOT / "tests/support"), str(pathlib.Path(__file__).parent)]
 from smoke_data import write_texts  # noqa: E402
+from slurm import one_node_slurm  # noqa: E402
 
-PROGRAM = os.environ.get("SST_TRAIN", str(ROOT / "build/dev/apps/sst_train/sst-train"))
+PROGRAM = str(pathlib.Path(os.environ.get("SST_TRAIN", ROOT / "build/dev/apps/sst_train/sst-train")).resolve())
 RECIPE = str(ROOT / "recipes/smoke/lm_full.yaml")
-PEERS = ROOT / "build/peers/bin"
+SECONDS_REQUEUED = 100  # that a run trains which shall be requeued: Slurm warns after 20 to 30 of them
+PLACES_OF_TORCHRUN = [ROOT / ".deps", *ROOT.glob("build/peers/lib/python3*/site-packages")]
 
 
-def found(name):
-    return shutil.which(name) or (str(PEERS / name) if (PEERS / name).exists() else None)
+@functools.cache
+def torchrun():
+    """(command, environment) of torchrun: one that is installed, or that of the PyTorch package which the set-up or a bench has
+    put below this checkout. None where there is none."""
+    if installed := shutil.which("torchrun"):
+        return [installed], {}
+    for place in PLACES_OF_TORCHRUN:
+        command, environment = [sys.executable, "-m", "torch.distributed.run"], {"PYTHONPATH": str(place)}
+        if subprocess.run([*command, "--help"], env=os.environ | environment, capture_output=True).returncode == 0:
+            return command, environment
+    return None
 
 
 class LauncherCase(unittest.TestCase):
@@ -51,117 +62,60 @@ class LauncherCase(unittest.TestCase):
         self.assertIn("equal bit for bit", self.run_command(PROGRAM, "inspect", "own", "--diff", run))
 
 
-class Torchrun(LauncherCase):
-    @unittest.skipUnless(found("torchrun"), "torchrun is not installed")
-    def test_two_and_four_processes(self):
+    def check_two_and_four(self, launch):
+        """launch(processes): the words that start what follows them so many times, and their variables."""
         for processes in (2, 4):
             with self.subTest(processes=processes):
                 shutil.rmtree(self.folder / "own", ignore_errors=True)
-                self.run_command(found("torchrun"), "--no-python", f"--nproc-per-node={processes}", PROGRAM, RECIPE,
-                                 "--out", f"run{processes}")
-                self.check_equal(f"run{processes}", processes)
+                run = f"run{processes}"
+                words, variables = launch(processes)
+                self.run_command(*words, PROGRAM, RECIPE, "--out", run, **variables)
+                self.check_equal(run, processes)
+
+
+class Torchrun(LauncherCase):
+    @unittest.skipUnless(torchrun(), "torchrun is not installed, and no PyTorch lies in .deps (make deps test-deps)")
+    def test_two_and_four_processes(self):
+        command, variables = torchrun()
+        self.check_two_and_four(lambda n: ([*command, "--no-python", f"--nproc-per-node={n}"], variables))
 
 
 class Mpirun(LauncherCase):
-    @unittest.skipUnless(found("mpirun"), "mpirun is not installed")
+    @unittest.skipUnless(shutil.which("mpirun"), "mpirun is not installed (openmpi-bin)")
     def test_two_and_four_processes(self):
-        for processes in (2, 4):
-            with self.subTest(processes=processes):
-                shutil.rmtree(self.folder / "own", ignore_errors=True)
-                self.run_command("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", processes, PROGRAM, RECIPE,
-                                 "--out", f"run{processes}")
-                self.check_equal(f"run{processes}", processes)
+        self.check_two_and_four(lambda n: (["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", n], {}))
 
 
-SLURM_CONF = """\
-ClusterName=test
-SlurmctldHost={host}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
-CredType=cred/munge
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
-SlurmctldPort={port}
-SlurmdPort={next_port}
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-JobRequeue=1
-ReturnToService=2
-SchedulerParameters=sched_interval=5,sched_min_interval=1000000
-MpiDefault=none
-NodeName={host} CPUs=2 State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
-"""
-
-
-@contextlib.contextmanager
-def one_node_slurm():
-    """The environment in which sbatch and srun talk to a Slurm of this machine alone."""
-    with tempfile.TemporaryDirectory(prefix="sst-slurm-") as name:
-        folder, host = pathlib.Path(name), socket.gethostname().split(".")[0]
-        folder.chmod(0o755)
-        munge = pwd.getpwnam("munge")
-        for path in ("munge", "state", "spool"):
-            (folder / path).mkdir()
-        key = folder / "munge/key"
-        key.write_bytes(os.urandom(128))
-        key.chmod(0o400)
-        for path in (folder / "munge", key):
-            os.chown(path, munge.pw_uid, munge.pw_gid)
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            port = probe.getsockname()[1]
-        conf = folder / "slurm.conf"
-        conf.write_text(SLURM_CONF.format(folder=folder, host=host, port=port, next_port=port + 1))
-        environment = {"SLURM_CONF": str(conf)}
-        daemons = []
-        try:
-            os.chown(folder, munge.pw_uid, munge.pw_gid)
-            start = ["setpriv", f"--reuid={munge.pw_uid}", f"--regid={munge.pw_gid}", "--clear-groups", "munged", "-F",
-                     "--force", f"--key-file={key}", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge/pid",
-                     f"--log-file={folder}/munge/log", f"--seed-file={folder}/munge/seed"]
-            daemons.append(subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-            time.sleep(1)
-            for daemon in ("slurmctld", "slurmd"):
-                with open(folder / f"{daemon}.log", "w") as log:
-                    daemons.append(subprocess.Popen([daemon, "-D", "-f", str(conf)], stdout=log, stderr=log,
-                                                    env=os.environ | environment))
-                time.sleep(2)
-            yield environment
-        finally:
-            for daemon in reversed(daemons):
-                daemon.terminate()
-            for daemon in daemons:
-                daemon.wait(20)
-
-
+@unittest.skipUnless(shutil.which("slurmctld") and shutil.which("munged"), "Slurm is not installed (slurm-wlm, munge)")
+@unittest.skipUnless(os.geteuid() == 0, "Slurm's daemons need root")
 class Slurm(LauncherCase):
-    @unittest.skipUnless(os.environ.get("SST_TEST_SLURM"), "SST_TEST_SLURM=1 is not set")
-    @unittest.skipUnless(shutil.which("slurmctld") and shutil.which("munged"), "slurm-wlm or munge is not installed")
-    @unittest.skipUnless(os.geteuid() == 0, "Slurm's daemons need root")
-    def test_the_printed_script_is_warned_requeued_and_finishes(self):
-        settings = ["train.max_steps=12000", "eval.every=off", "checkpoint.every=off", "logging.every=1000"]
+    def test_two_and_four_processes(self):
+        with one_node_slurm() as slurm:
+            # The node has two CPUs.
+            self.check_two_and_four(lambda n: (["srun", "--overcommit", "-n", n], slurm))
+
+    @unittest.skipUnless(os.environ.get("SST_TEST_SLURM"), "ten minutes of Slurm's waiting: SST_TEST_SLURM=1 is not set")
+    def test_the_printed_script_is_warned_requeued_twice_and_finishes(self):
+        settings = ["eval.every=off", "checkpoint.every=off", "logging.every=1000"]
+        tried = 1000
+        start = time.monotonic()
+        self.run_command(PROGRAM, RECIPE, "--nproc", 2, *settings, f"train.max_steps={tried}", "--out", "tried")
+        settings.append(f"train.max_steps={int(tried * SECONDS_REQUEUED / (time.monotonic() - start))}")
         self.run_command(PROGRAM, RECIPE, "--nproc", 2, *settings, "--out", "own")
         script = self.run_command(PROGRAM, "slurm", RECIPE, *settings, "--tasks", 2, "--cpus", 1, "--time", 1, "--warning",
                                   30, "--out", "run", "--quiet")
         (self.folder / "job.sbatch").write_text(script)
         with one_node_slurm() as slurm:
-            self.run_command("srun", "-n", 2, "true", **slurm)
             self.run_command("sbatch", "job.sbatch", **slurm)
-            for _ in range(900):
+            for _ in range(1200):
                 if (self.folder / "run/DONE").exists():
                     break
                 time.sleep(1)
         log = "".join(path.read_text() for path in self.folder.glob("*.log"))
         self.assertTrue((self.folder / "run/DONE").exists(), log)
-        self.assertIn("stopped by SIGUSR1", log)
-        self.assertIn("resuming step", log)
+        attempts = json.loads((self.folder / "run/run.json").read_text())["attempts"]
+        self.assertGreaterEqual([attempt["reason"] for attempt in attempts].count("SIGUSR1"), 2, log)
+        self.assertGreaterEqual(log.count("resuming step"), 2, log)
         self.assertIn("equal bit for bit", self.run_command(PROGRAM, "inspect", "own", "--diff", "run"))
 
 
