@@ -116,7 +116,8 @@ download_wheels() {
     [ -z "${TORCH:-}" ] || return # asked for by hand: no other will do
     say "PyTorch's index is out of reach; taking the CUDA build, which runs without a GPU too (2.5 GB)"
   fi
-  "${pip[@]}" --only-binary :all: "torch==$torch_version" "cuda-toolkit[nvcc,cccl]" 2>>"$work/pip.log"
+  # A CPU build that lies where pip looks is a later version to it.
+  "${pip[@]}" --only-binary :all: "torch==$torch_version,!=$torch_version+cpu" "cuda-toolkit[nvcc,cccl]" 2>>"$work/pip.log"
 }
 
 unpack_libtorch() {
