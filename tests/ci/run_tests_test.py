@@ -32,6 +32,19 @@ NOTHING_PASSED = section(3, "nn", "test cases: 1 | 1 failed\nassertions: - none 
 UNITTEST = section(4, "ci", "Ran 10 tests in 0.105s\n\nFAILED (failures=2, errors=1, skipped=3)", "Failed")
 CRASHED = section(5, "run", "", "Failed")
 EMPTY = section(6, "run_slow", "=====\nNo tests ran", "Passed")
+SKIPPING = section(7, "run", """skipped: no CUDA device [a GPU (any) gives: the same]
+skipped: no CUDA device [a GPU (any) gives: the same]
+skipped: a.json is not in the shared folder (/shared) [layers]
+All tests passed (2 assertions in 5 test cases)""", "Passed")
+SKIPPING_PYTHON = section(8, "launchers", """test_one (launchers_test.Slurm.test_one) ... skipped "Slurm's daemons need root"
+test_two (launchers_test.Mpirun)
+It says what it does. ... skipped 'no mpirun'
+test_three (launchers_test.Slurm.test_three) ... ok
+
+Ran 3 tests in 0.105s
+
+OK (skipped=2)""", "Passed")
+SKIPPING_QUIETLY = section(9, "ci", "s..\nRan 3 tests in 0.105s\n\nOK (skipped=1)", "Passed")
 
 
 class CountTest(unittest.TestCase):
@@ -42,7 +55,23 @@ class CountTest(unittest.TestCase):
         self.assertEqual(run_tests.count_log(NOTHING_PASSED), (0, 1))
 
     def test_unittest_counts_failures_and_errors(self):
-        self.assertEqual(run_tests.count_log(UNITTEST), (7, 3))
+        self.assertEqual(run_tests.count_log(UNITTEST), (4, 3))
+
+    def test_what_was_skipped_did_not_pass(self):
+        self.assertEqual(run_tests.count_log(SKIPPING), (3, 0))
+        self.assertEqual(run_tests.count_log(SKIPPING_PYTHON), (1, 0))
+        self.assertEqual(run_tests.count_log(SKIPPING_QUIETLY), (2, 0))
+        self.assertEqual(run_tests.count_log(SKIPPING + PASSING), (7, 0))
+
+    def test_a_line_for_each_reason_names_what_was_skipped(self):
+        self.assertEqual(list(run_tests.skipped_lines(PASSING + SKIPPING + SKIPPING_PYTHON)), [
+            "skipped: Slurm's daemons need root [launchers_test.Slurm.test_one]",
+            "skipped: a.json is not in the shared folder (/shared) [layers]",
+            "skipped: no CUDA device [a GPU (any) gives: the same]",
+            "skipped: no mpirun [launchers_test.Mpirun.test_two]"])
+        self.assertEqual(list(run_tests.skipped_lines(SKIPPING_QUIETLY)), ["skipped: no reason was given [case 0]"])
+        many = "".join(f"skipped: why [{name}]\n" for name in "abcde")
+        self.assertEqual(list(run_tests.skipped_lines(section(1, "nn", many, "Passed"))), ["skipped: why [a; b; c and 2 more]"])
 
     def test_a_program_that_died_without_a_word_is_one_failure(self):
         self.assertEqual(run_tests.count_log(PASSING + CRASHED), (4, 1))

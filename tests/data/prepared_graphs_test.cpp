@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <iostream>
 #include <optional>
 
 #include "core/error.hpp"
@@ -16,6 +15,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/graph_tasks.hpp"
 #include "tests/support/shared_files.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace sst::data;  // NOLINT(google-build-using-namespace)
@@ -34,7 +34,7 @@ int run_python(const std::string& arguments) {
 
 bool has_numpy() {
   static const bool found = run_python("-c 'import numpy' 2>/dev/null") == 0;
-  if (!found) std::cout << "skipped: there is no python3 with numpy\n";
+  if (!found) sst::testing::skip("there is no python3 with numpy");
   return found;
 }
 

@@ -14,7 +14,6 @@ try:
     import zstandard
 except ImportError:
     pyarrow = None
-    print("skipped: this Python has no pyarrow and zstandard (data_tools/requirements-openwebtext.txt)")
 else:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data_tools"))
     import prepare_openwebtext as tool
@@ -22,7 +21,7 @@ else:
 DOCUMENTS = ["plain", "two\nlines \"quoted\"\n", "ünï — 😀 \x01", "", "last"]
 
 
-@unittest.skipIf(pyarrow is None, "no pyarrow")
+@unittest.skipIf(pyarrow is None, "this Python has no pyarrow and zstandard (data_tools/requirements-openwebtext.txt)")
 class OpenWebText(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -25,12 +25,12 @@ try:
     import subword_nmt  # noqa: F401
 except ImportError:
     moses_text = prepare_iwslt14 = None
-    print("skipped: this Python has no sacremoses and subword-nmt (data_tools/requirements-translation.txt)")
 else:
     import moses_text
     import prepare_iwslt14
 
-needs_moses = unittest.skipIf(moses_text is None, "no sacremoses and subword-nmt")
+needs_moses = unittest.skipIf(moses_text is None,
+                              "this Python has no sacremoses and subword-nmt (data_tools/requirements-translation.txt)")
 
 
 def shared(relative):

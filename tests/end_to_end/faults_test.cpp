@@ -8,6 +8,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/site.hpp"
+#include "tests/support/skip.hpp"
 
 // What machines do to a run, and what the user sees then: docs/reliability.md.
 namespace sst {
@@ -43,7 +44,7 @@ class SmallDisk {
   }
   /// Mounting takes root; says so where that is not to be had.
   bool is_there() const {
-    if (!is_there_) WARN("file systems cannot be mounted here (that takes root): skipped");
+    if (!is_there_) testing::skip("file systems cannot be mounted here (that takes root)");
     return is_there_;
   }
   bool remount(const std::string& options, unsigned long flags = 0) const {
@@ -193,7 +194,7 @@ TEST_CASE("without memory a run ends with 5, and says what it needs and what sav
 TEST_CASE("a clock that jumps changes nothing", "[end_to_end]") {
   const char* library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
   if (!std::filesystem::exists(library)) {
-    WARN("libfaketime is not installed: skipped");
+    testing::skip("libfaketime is not installed");
     return;
   }
   const Site site;

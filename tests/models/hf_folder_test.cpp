@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 
 #include "core/file.hpp"
 #include "methods/sst.hpp"
@@ -10,6 +9,7 @@
 #include "tensor/random.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/hf_tiny.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace sst::models {
@@ -172,7 +172,7 @@ TEST_CASE("an index that leaves its folder, or names a file that lacks the tenso
 TEST_CASE("transformers loads what is exported and computes the same logits", "[models][slow]") {
   const char* python = std::getenv("SST_TRANSFORMERS_PYTHON");
   if (python == nullptr) {
-    std::cout << "skipped: SST_TRANSFORMERS_PYTHON names no Python that has torch and transformers\n";
+    testing::skip("SST_TRANSFORMERS_PYTHON names no Python that has torch and transformers");
     return;
   }
   const TemporaryFolder folder;

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -14,6 +13,7 @@
 #include "report/plot.hpp"
 #include "tests/report/made_runs.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace sst::report;
@@ -36,7 +36,7 @@ class EmptyPath {
 
 bool has_gnuplot() {
   static const bool has = run_gnuplot("print 1\n").has_value();
-  if (!has) std::cout << "skipped: no gnuplot on this machine\n";
+  if (!has) sst::testing::skip("no gnuplot on this machine");
   return has;
 }
 

@@ -19,7 +19,7 @@ constexpr double kLayerRelative = 1e-9, kLayerAbsolute = 1e-10, kModelTolerance 
 
 /// hybonet_mt_vectors.json, or nothing where the shared folder is absent (one line says so).
 inline const nlohmann::json* mt_vectors() {
-  static const auto path = shared_file("spec/hybonet_mt_vectors.json");
+  const auto path = shared_file("spec/hybonet_mt_vectors.json");
   if (!path) return nullptr;
   static const nlohmann::json file = nlohmann::json::parse(std::ifstream(*path));
   return &file;
