@@ -4,7 +4,7 @@ and munge; its daemons need root.
 
     SST_TRAIN=build/dev/apps/sst_train/sst-train python3 -m unittest discover -v -s tests/launchers -p '*_test.py'
 
-The case in which Slurm requeues a job takes ten minutes (Slurm's limits count in minutes, and a job that was requeued waits for
+The case in which Slurm requeues a job takes six to ten minutes (Slurm's limits count in minutes, and a job that was requeued waits for
 two), and runs only with SST_TEST_SLURM=1.
 """
 import functools
@@ -94,7 +94,7 @@ class Slurm(LauncherCase):
             # The node has two CPUs.
             self.check_two_and_four(lambda n: (["srun", "--overcommit", "-n", n], slurm))
 
-    @unittest.skipUnless(os.environ.get("SST_TEST_SLURM"), "ten minutes of Slurm's waiting: SST_TEST_SLURM=1 is not set")
+    @unittest.skipUnless(os.environ.get("SST_TEST_SLURM"), "minutes of Slurm's waiting: SST_TEST_SLURM=1 is not set")
     def test_the_printed_script_is_warned_requeued_twice_and_finishes(self):
         settings = ["eval.every=off", "checkpoint.every=off", "logging.every=1000"]
         tried = 1000
