@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -29,7 +30,9 @@ constexpr double kPatienceSeconds = 30,
 constexpr const char* kLaunchedHere = "SST_LOCAL_LAUNCH";
 constexpr auto kLook = std::chrono::milliseconds(20);
 
-volatile std::sig_atomic_t signal_to_forward = 0;
+// Any thread may be the one that a signal interrupts, the store's too.
+std::atomic<int> signal_to_forward = 0;
+static_assert(std::atomic<int>::is_always_lock_free);  // which a handler needs
 
 void remember(int signal) { signal_to_forward = signal; }
 
@@ -107,7 +110,7 @@ class Children {
 
   ExitCode wait() {
     while (!running_.empty()) {
-      if (const int signal = std::exchange(signal_to_forward, 0); signal != 0) send(forwarded_ = signal);
+      if (const int signal = signal_to_forward.exchange(0); signal != 0) send(forwarded_ = signal);
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG);
       if (pid > 0) {
