@@ -3,8 +3,9 @@
 
     unpack_wheels.py WHEELS INTO     INTO/torch, and for a CUDA build INTO/nvidia beside it, where LibTorch looks
 
-The NVIDIA wheels together make a CUDA toolkit, but for two things that wheels lack: files that may be run, and the
-names without a version (libcudart.so) by which a linker looks for libraries.
+The NVIDIA wheels together make a CUDA toolkit, but for three things that wheels lack: files that may be run, the names
+without a version (libcudart.so) by which a linker looks for libraries, and one folder with the headers of all (NCCL's lie
+apart).
 """
 import pathlib
 import re
@@ -33,6 +34,10 @@ def complete_toolkit(toolkit):
         plain = library.with_name(re.sub(r"\.so\..*$", ".so", library.name))
         if not plain.exists():
             plain.symlink_to(library.name)
+    for header in sorted(toolkit.parent.glob("*/include/*")):
+        link = toolkit / "include" / header.name
+        if not link.exists():
+            link.symlink_to(pathlib.Path("../..") / header.relative_to(toolkit.parent))
     if not (toolkit / "lib64").exists():
         (toolkit / "lib64").symlink_to("lib")
 
