@@ -4,8 +4,8 @@ and munge; its daemons need root.
 
     SST_TRAIN=build/dev/apps/sst_train/sst-train python3 -m unittest discover -v -s tests/launchers -p '*_test.py'
 
-The case in which Slurm requeues a job takes six to ten minutes (Slurm's limits count in minutes, and a job that was requeued waits for
-two), and runs only with SST_TEST_SLURM=1.
+The case in which Slurm requeues a job takes six to ten minutes (Slurm's limits count in minutes, and a job that was requeued
+waits for two), and runs only with SST_TEST_SLURM=1.
 """
 import functools
 import json
@@ -31,8 +31,8 @@ PLACES_OF_TORCHRUN = [ROOT / ".deps", *ROOT.glob("build/peers/lib/python3*/site-
 
 @functools.cache
 def torchrun():
-    """(command, environment) of torchrun: one that is installed, or that of the PyTorch package which the set-up or a bench has
-    put below this checkout. None where there is none."""
+    """(command, environment) of torchrun: one that is installed, or that of the PyTorch package which the set-up or a bench
+    has put below this checkout. None where there is none."""
     if installed := shutil.which("torchrun"):
         return [installed], {}
     for place in PLACES_OF_TORCHRUN:
