@@ -56,7 +56,7 @@ asan tsan: test-deps ## build and run every test under address + undefined-behav
 	@.ci/run_tests.py build/$@
 
 .PHONY: asan-unit tsan-threads
-asan-unit: deps ## the same for the tests that start no program, as CI does
+asan-unit: deps ## the same for the tests that start no program, and some that do, as CI does
 	$(call build,asan) --target unit_tests
 	@.ci/run_tests.py build/asan -L '^unit$$'
 tsan-threads: deps ## and for those with threads of our own
