@@ -20,12 +20,17 @@
 namespace sst {
 namespace {
 
-enum class Mode { kKill, kStop, kSlow, kNoMemory, kNan, kShortWrite, kNoSpace, kReadOnly };
+enum class Mode { kKill, kStop, kSlow, kNoMemory, kNan, kDrift, kShortWrite, kNoSpace, kReadOnly };
 
-const std::map<std::string, Mode, std::less<>> kModes = {
-    {"kill", Mode::kKill},          {"stop", Mode::kStop},         {"slow", Mode::kSlow},
-    {"no_memory", Mode::kNoMemory}, {"nan", Mode::kNan},           {"short_write", Mode::kShortWrite},
-    {"no_space", Mode::kNoSpace},   {"read_only", Mode::kReadOnly}};
+const std::map<std::string, Mode, std::less<>> kModes = {{"kill", Mode::kKill},
+                                                         {"stop", Mode::kStop},
+                                                         {"slow", Mode::kSlow},
+                                                         {"no_memory", Mode::kNoMemory},
+                                                         {"nan", Mode::kNan},
+                                                         {"drift", Mode::kDrift},
+                                                         {"short_write", Mode::kShortWrite},
+                                                         {"no_space", Mode::kNoSpace},
+                                                         {"read_only", Mode::kReadOnly}};
 
 constexpr std::chrono::seconds kSlowness(30);
 
@@ -39,11 +44,12 @@ Armed parse(std::string_view spec) {
   if (spec.empty()) return {};
   const auto parts = split(spec, ':');
   const auto refuse = [&] {
-    throw UserError("SST_FAULT is '" + std::string(spec) + "', which is not point:count:mode",
-                    "count is 1 or more, mode is kill, stop, slow, no_memory, nan, short_write, no_space or read_only");
+    throw UserError("SST_FAULT is '" + std::string(spec) + "', which is not point:count or point:count:mode",
+                    "count is 1 or more, mode is kill (which need not be said), stop, slow, no_memory, nan, drift, "
+                    "short_write, no_space or read_only");
   };
-  if (parts.size() != 3 || parts[0].empty()) refuse();
-  const auto mode = kModes.find(parts[2]);
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty()) refuse();
+  const auto mode = kModes.find(parts.size() == 3 ? parts[2] : "kill");
   Armed armed{.pattern = parts[0], .remaining = number_from<int>(parts[1]).value_or(0)};
   if (armed.remaining < 1 || mode == kModes.end()) refuse();
   armed.mode = mode->second;
@@ -94,6 +100,7 @@ bool fault_point(std::string_view name) {
     case Mode::kNoMemory:
       throw std::bad_alloc();
     case Mode::kNan:
+    case Mode::kDrift:
       return true;
     case Mode::kShortWrite:
       now.write_fault = WriteFault::kShort;

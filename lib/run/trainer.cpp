@@ -82,9 +82,11 @@ bool Trainer::goes_on_after_step() {
 }
 
 /// Processes that train one model must hold the same one.
-void Trainer::check_sync() const {
+void Trainer::check_sync() {
   const auto& assembly = parts_.assembly;
-  if (assembly.group->is_alone() || !is_due(assembly.distributed.check_sync_every, 0, state_.step)) return;
+  if (assembly.group->is_alone() || !is_due(assembly.distributed.check_sync_every, since_sync_.seconds(), state_.step))
+    return;
+  since_sync_.restart();
   if (const std::string name = first_difference(*assembly.group, assembly.task->model()); !name.empty())
     throw DistributedError(fmt::format("after step {} the processes disagree about '{}'", state_.step, name),
                            "start again: the run goes on from the last checkpoint, the same for all; if it comes back, "

@@ -62,7 +62,7 @@ class Trainer {
   void evaluate();
   void record(Evaluation evaluation);
   bool is_save_due() const;
-  void check_sync() const;
+  void check_sync();
   std::optional<checkpoint::Contents> captured() const;
   bool leads() const { return parts_.assembly.group->is_leader(); }
   enum class Save { kPeriodic, kAskedFor, kLast };
@@ -81,7 +81,7 @@ class Trainer {
   StepResult last_;
   std::map<std::string, torch::Tensor> weights_before_;  ///< of a step whose layers are measured
   checkpoint::BackgroundWriter writer_;                  ///< of checkpoints: touch the store only when it is idle
-  Stopwatch since_report_, since_layers_, since_weights_, since_save_, since_evaluation_;
+  Stopwatch since_report_, since_layers_, since_weights_, since_save_, since_evaluation_, since_sync_;
   int64_t reported_step_ = 0;
   double items_since_report_ = 0;  ///< target tokens, nodes, …
 };

@@ -93,6 +93,13 @@ optim::LearningRates rates_at(Assembly& assembly, int64_t step) {
           .low_rank = assembly.method->low_rank_lr().value_or(assembly.optim.lr) * shape * restart.low_rank};
 }
 
+/// What a processor that miscalculates does, where a test asks for it.
+void drift_where_asked(const Assembly& assembly) {
+  if (!fault_point("train.weights.rank" + std::to_string(assembly.group->rank()))) return;
+  const torch::NoGradGuard no_grad;
+  assembly.optimizer->parameters().front().tensor.add_(1e-4);
+}
+
 /// A step whose updates happen within backward. Only a loss that is not finite leaves the model as it was: of gradients
 /// that are not, some tensors have moved before the first bad one was met.
 StepResult step_within_backward(Assembly& assembly, int64_t step, int64_t data_step) {
@@ -157,6 +164,7 @@ void apply_step(Assembly& assembly, int64_t step, StepResult& result, bool measu
     if (meter) result.weights = meter->fields(optimizer.parameters(), result.rates);
   }
   end_step(assembly, step);
+  drift_where_asked(assembly);
 }
 
 StepResult training_step(Assembly& assembly, int64_t step) {

@@ -76,6 +76,20 @@ TEST_CASE("GaLore trains with two processes unless it updates within backward", 
   CHECK_THAT(within.err, ContainsSubstring("method.layerwise: false"));
 }
 
+TEST_CASE("weights that drift apart end the run with 7 and the first tensor that differs", "[end_to_end]") {
+  const std::string every = GENERATE("2", "1s");
+  CAPTURE(every);
+  const Site site;
+  const Outcome drifted = site.train("lm_full", "run",
+                                     {"--nproc", "2", "train.max_steps=1M", "train.max_time=1min", "eval.every=off",
+                                      "distributed.check_sync_every=" + every},
+                                     {{"SST_FAULT", "train.weights.rank1:3:drift"}});
+  INFO(drifted.err);
+  CHECK(drifted.code == 7);
+  CHECK_THAT(drifted.err, ContainsSubstring("the processes disagree about 'model.decoder.embed_tokens.weight'"));
+  if (every == "2") CHECK_THAT(drifted.err, ContainsSubstring("after step 4 "));
+}
+
 TEST_CASE("processes prepare a text together, and one that is lost ends the others", "[end_to_end]") {
   const Site site;
   for (int i = 0; i < 5; ++i) {
