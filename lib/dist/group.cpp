@@ -82,8 +82,10 @@ std::shared_ptr<const Group> Group::imagined(int64_t size) {
 Group::Group(const Launch& launch, const GroupOptions& options) : rank_(launch.rank), size_(launch.size) {
   if (launch.is_single()) return;
   engine_ = std::make_unique<Engine>();
-  engine_->meeting = Meeting(launch, options.folder, options.timeout);
+  engine_->meeting = Meeting(launch, options.folder, {.timeout = options.timeout});
   exchange([&] { engine_->group = make_processes(launch, options, engine_->meeting.store); });
+  barrier();
+  engine_->meeting.unpublish();  // now, not at the end: a leader that is killed in training leaves no file
 }
 
 Group::~Group() = default;

@@ -8,6 +8,9 @@
 
 namespace sst::dist {
 
+/// The leader's file of rendezvous in the run directory is called this and the job.
+inline constexpr const char* kRendezvous = ".rendezvous-";
+
 /// Where this process stands among those of its run, and where they meet.
 struct Launch {
   enum class By { kSingle, kTorchrun, kSlurm, kMpi };

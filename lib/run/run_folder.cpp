@@ -11,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "dist/launch.hpp"
 #include "run/host.hpp"
 #include "run/run_lock.hpp"
 
@@ -51,12 +52,24 @@ nlohmann::json environment(const std::vector<std::string>& arguments) {
           {"variables", allowed_variables()}};
 }
 
+bool is_rendezvous(const std::string& name) { return name.rfind(dist::kRendezvous, 0) == 0; }
+
+/// Of leaders that were killed while they waited for their others. Ours has met them, and no other job can train here while we
+/// hold the lock.
+void remove_rendezvous(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> left;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (is_rendezvous(entry.path().filename().string())) left.push_back(entry.path());
+  for (const auto& file : left) std::filesystem::remove(file, ignored);
+}
+
 /// What a run may have left in its folder before run.json was there.
 bool is_run_file(const std::string& name) {
   for (const char* ours : {"checkpoints", "lock", "log*", "recipe*.yaml", "environment.json*", "run.json*", "metrics.*",
-                           "tb", "eval", "report.*", "DONE", "stop", "save", ".rendezvous-*"})
+                           "tb", "eval", "report.*", "DONE", "stop", "save"})
     if (glob_match(ours, name)) return true;
-  return false;
+  return is_rendezvous(name);
 }
 
 /// A folder of somebody's own files must not become a run directory by a slip in --out.
@@ -124,6 +137,7 @@ void RunFolder::begin_attempt(const recipe::Recipe& recipe, const std::vector<st
   std::filesystem::remove(path_ / "DONE", ignored);
   std::filesystem::remove(path_ / "stop", ignored);
   remove_half_written(path_);
+  remove_rendezvous(path_);
   write_file_atomically(path_ / "recipe.input.yaml", recipe.input_text());
   write_file_atomically(path_ / "recipe.yaml", recipe.to_yaml());
   write_file_atomically(path_ / "environment.json", environment(arguments).dump(2) + "\n");

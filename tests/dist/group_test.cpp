@@ -3,9 +3,12 @@
 #include <torch/nn.h>
 
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/log.hpp"
 #include "dist/gradient_reducer.hpp"
 #include "dist/rendezvous.hpp"
 #include "tests/support/catch.hpp"
@@ -104,10 +107,43 @@ TEST_CASE("the file of rendezvous goes with the leader", "[dist]") {
   const testing::TemporaryFolder folder;
   const Launch launch{.by = Launch::By::kSlurm, .rank = 0, .size = 2, .host = "localhost", .port = 0, .job = "7.0.0"};
   {
-    const Meeting meeting(launch, folder.path(), kPatience);
+    const Meeting meeting(launch, folder.path(), {.timeout = kPatience});
     CHECK(std::filesystem::exists(folder / ".rendezvous-7.0.0"));
   }
   CHECK_FALSE(std::filesystem::exists(folder / ".rendezvous-7.0.0"));
+}
+
+TEST_CASE("who waits for the leader says so, and at which address, until the time is up", "[dist]") {
+  const testing::TemporaryFolder folder;
+  const bool by_file = GENERATE(false, true);
+  const Launch launch{
+      .rank = 1, .size = 2, .host = by_file ? "" : "127.0.0.1", .port = 1, .job = by_file ? "7.0.0" : ""};
+  const std::string where = by_file ? "the address in " + (folder / ".rendezvous-7.0.0").string() : "127.0.0.1:1";
+  log::open_file(folder / "log.txt");
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_WITH(
+      Meeting(launch, folder.path(), {.timeout = std::chrono::seconds(3), .notice = std::chrono::seconds(1)}),
+      ContainsSubstring("was not found at " + where + " within 3.0 s"));
+  CHECK(std::chrono::steady_clock::now() - start < kPatience);
+  log::close_file();
+  const std::string text = read_file(folder / "log.txt");
+  CHECK_THAT(text, ContainsSubstring("rank 1 has waited 1"));
+  CHECK_THAT(text, ContainsSubstring("for the leader at " + where + "\n"));
+}
+
+TEST_CASE("an address that a killed leader has left does not lead the next one's processes astray", "[dist]") {
+  const testing::TemporaryFolder folder;
+  std::ofstream(folder / ".rendezvous-job") << "localhost 1\n";
+  const MeetingTimes times{.timeout = kPatience, .notice = std::chrono::seconds(1)};
+  auto second = std::async(std::launch::async, [&] {
+    const Meeting meeting({.rank = 1, .size = 2, .job = "job"}, folder.path(), times);
+    return meeting.store->get("word");
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const Meeting first({.rank = 0, .size = 2, .host = "localhost", .job = "job"}, folder.path(), times);
+  const std::vector<uint8_t> word = {'h', 'i'};
+  first.store->set("word", word);
+  CHECK(second.get() == word);
 }
 
 TEST_CASE("a port that is taken is passed over", "[dist]") {
@@ -120,7 +156,7 @@ TEST_CASE("a port that is taken is passed over", "[dist]") {
                       .port = other.port,
                       .port_tries = 16,
                       .job = "7.0.0"};
-  const Meeting meeting(launch, folder.path(), kPatience);
+  const Meeting meeting(launch, folder.path(), {.timeout = kPatience});
   std::ifstream file(folder / ".rendezvous-7.0.0");
   std::string host;
   int port = 0;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -23,6 +24,33 @@ std::vector<pid_t> children_of(pid_t parent) {
   std::ifstream list("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
   for (pid_t pid = 0; list >> pid;) children.push_back(pid);
   return children;
+}
+
+using ByRank = std::function<Program::Environment(const std::string& rank)>;
+
+/// What torchrun and mpirun set for one of two processes.
+Program::Environment torchrun_sets(const std::string& rank) {
+  return {{"RANK", rank},
+          {"WORLD_SIZE", "2"},
+          {"LOCAL_RANK", rank},
+          {"LOCAL_WORLD_SIZE", "2"},
+          {"MASTER_ADDR", "127.0.0.1"},
+          {"MASTER_PORT", std::to_string(20000 + ::getpid() % 20000)}};
+}
+
+Program::Environment mpirun_sets(const std::string& rank, const std::string& job = "job@1") {
+  return {{"OMPI_COMM_WORLD_RANK", rank},
+          {"OMPI_COMM_WORLD_SIZE", "2"},
+          {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
+          {"PMIX_NAMESPACE", job}};
+}
+
+/// Of leaders, in the directory of a run.
+int rendezvous_files(const std::filesystem::path& run) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(run))
+    count += entry.path().filename().string().rfind(".rendezvous", 0) == 0;
+  return count;
 }
 
 }  // namespace
@@ -213,20 +241,6 @@ TEST_CASE("when one process is lost the others end at once with 7", "[end_to_end
 
 TEST_CASE("processes that a launcher started find each other by its variables", "[end_to_end]") {
   const Site site;
-  const auto torchrun = [](const std::string& rank) {
-    return Program::Environment{{"RANK", rank},
-                                {"WORLD_SIZE", "2"},
-                                {"LOCAL_RANK", rank},
-                                {"LOCAL_WORLD_SIZE", "2"},
-                                {"MASTER_ADDR", "127.0.0.1"},
-                                {"MASTER_PORT", std::to_string(20000 + ::getpid() % 20000)}};
-  };
-  const auto mpi = [](const std::string& rank) {
-    return Program::Environment{{"OMPI_COMM_WORLD_RANK", rank},
-                                {"OMPI_COMM_WORLD_SIZE", "2"},
-                                {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
-                                {"PMIX_NAMESPACE", "job@1"}};
-  };
   const auto slurm = [](const std::string& rank) {
     return Program::Environment{{"SLURM_PROCID", rank},
                                 {"SLURM_NTASKS", "2"},
@@ -237,18 +251,49 @@ TEST_CASE("processes that a launcher started find each other by its variables", 
                                 {"SLURM_JOB_NODELIST", "localhost"}};
   };
   int number = 0;
-  for (const auto& environment : {std::function<Program::Environment(const std::string&)>(torchrun), {mpi}, {slurm}}) {
+  const auto mpirun = [](const std::string& rank) { return mpirun_sets(rank); };
+  for (const ByRank& environment : {ByRank(torchrun_sets), ByRank(mpirun), ByRank(slurm)}) {
     const std::string out = "run" + std::to_string(number++);
     const pid_t second = site.program.start(Site::command("lm_full", out, {}), environment("1"));
     const Outcome first = site.train("lm_full", out, {}, environment("0"));
     INFO(first.err);
     CHECK(first.code == 0);
     CHECK(site.program.wait(second).code == 0);
-    for (const auto& entry : std::filesystem::directory_iterator(site.folder.path() / out))
-      CHECK(entry.path().filename().string().rfind(".rendezvous", 0) != 0);
+    CHECK(rendezvous_files(site.folder.path() / out) == 0);
   }
   CHECK(site.losses("run0") == site.losses("run1"));
   CHECK(site.losses("run0") == site.losses("run2"));
+}
+
+TEST_CASE("when the leader is lost the others end with 7", "[end_to_end]") {
+  const Site site;
+  const ByRank environment =
+      GENERATE(0, 1) == 0 ? ByRank(torchrun_sets) : [](const std::string& rank) { return mpirun_sets(rank); };
+  const pid_t second = site.program.start(Site::command("lm_full", "run", {}), environment("1"));
+  auto with_fault = environment("0");
+  with_fault.emplace_back("SST_FAULT", "train.step.rank0:7");
+  CHECK(site.train("lm_full", "run", {}, with_fault).code == 128 + SIGKILL);
+  const Outcome survivor = site.program.wait(second);
+  CHECK(survivor.code == 7);
+  CHECK_THAT(survivor.err, ContainsSubstring("another process was lost"));
+  CHECK(rendezvous_files(site.folder.path() / "run") == 0);
+}
+
+TEST_CASE("the address of a leader that was killed while it waited goes with the next run", "[end_to_end]") {
+  const Site site;
+  const auto run = site.folder.path() / "run";
+  const pid_t lone = site.program.start(Site::command("lm_full", "run", {}), mpirun_sets("0", "first"));
+  wait_for(run / ".rendezvous-first");
+  ::kill(lone, SIGKILL);
+  site.program.wait(lone);
+  REQUIRE(rendezvous_files(run) == 1);
+  const std::string job = GENERATE("first", "second");
+  const pid_t second = site.program.start(Site::command("lm_full", "run", {}), mpirun_sets("1", job));
+  const Outcome first = site.train("lm_full", "run", {}, mpirun_sets("0", job));
+  INFO(first.err);
+  CHECK(first.code == 0);
+  CHECK(site.program.wait(second).code == 0);
+  CHECK(rendezvous_files(run) == 0);
 }
 
 TEST_CASE("what several processes cannot do is refused", "[end_to_end]") {

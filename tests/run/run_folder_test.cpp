@@ -141,6 +141,18 @@ TEST_CASE("an attempt sweeps away the files that a killed one had half written",
   CHECK(fs::exists(folder / "r/notes.tmp-"));
 }
 
+TEST_CASE("an attempt sweeps away the addresses that killed leaders left", "[run]") {
+  const TemporaryFolder folder;
+  RunFolder run(folder / "r");
+  for (const char* left : {".rendezvous-7.0.0", ".rendezvous-prterun-vm-77.1"})
+    write_file_synced(folder / "r" / left, "n01 20007\n");
+  write_file_synced(folder / "r/.rendezvous", "somebody's");
+  run.begin_attempt(recipe::Recipe(), {}, 0);
+  CHECK_FALSE(fs::exists(folder / "r/.rendezvous-7.0.0"));
+  CHECK_FALSE(fs::exists(folder / "r/.rendezvous-prterun-vm-77.1"));
+  CHECK(fs::exists(folder / "r/.rendezvous"));
+}
+
 TEST_CASE("the files stop and save are seen once", "[run]") {
   const TemporaryFolder folder;
   RunFolder run(folder / "r");
