@@ -34,6 +34,7 @@ class LanguageModeling final : public Task {
 
   StepShape step_shape(int64_t step) override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  data::TokenBatch part_of_step(int64_t part) const;  ///< what this process computes of a part of the step at hand
   bool can_be_recorded() const override { return true; }
   void load(int64_t part) override;
   nn::LossSum loss_of_loaded(const nn::Pass& pass) override;
@@ -96,7 +97,6 @@ class LanguageModeling final : public Task {
   Step make_step(int64_t step) const;
   /// Of this process's sequences of a part, among those of the step.
   int64_t first_row(int64_t part) const { return part * together() + group().rank() * micro_batch(); }
-  data::TokenBatch part_of_step(int64_t part) const;  ///< this process's
   nn::Pass pass_of_part(const nn::Pass& pass, int64_t part) const;
   Step step_;                ///< the current one
   data::TokenBatch loaded_;  ///< what load() fills

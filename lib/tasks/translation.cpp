@@ -182,18 +182,15 @@ StepShape Translation::step_shape(int64_t step) {
   return {.parts = std::ssize(step_.batches), .count = step_.targets};
 }
 
-/// This process's rows of a batch. Where there are more processes than rows, one that would have none takes a row that
-/// another one has, and `is_spare` says so: every process walks through the same graph.
-models::TranslationBatch Translation::own_rows(const models::TranslationBatch& batch, int64_t& first,
-                                               bool& is_spare) const {
-  const int64_t rows = batch.source.size(0);
-  const auto share = group().share_of(rows);
-  is_spare = share.first == share.second;
-  const int64_t begin = is_spare ? 0 : share.first;
-  const int64_t end = is_spare ? 1 : share.second;
-  first = begin;
-  const auto part = [&](const torch::Tensor& tensor) { return tensor.slice(0, begin, end); };
-  return {part(batch.source), part(batch.source_lengths), part(batch.target)};
+/// A process that would have no row takes another one's: every process walks through the same graph.
+Translation::OwnRows Translation::own_rows(int64_t part) const {
+  const auto& batch = step_.batches[static_cast<size_t>(part)];
+  const auto share = group().share_of(batch.source.size(0));
+  const bool is_spare = share.first == share.second;
+  const int64_t begin = is_spare ? 0 : share.first, end = is_spare ? 1 : share.second;
+  const auto own = [&](const torch::Tensor& tensor) { return tensor.slice(0, begin, end); };
+  return {
+      .batch = {own(batch.source), own(batch.source_lengths), own(batch.target)}, .first = begin, .is_spare = is_spare};
 }
 
 nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
@@ -201,12 +198,10 @@ nn::LossSum Translation::loss(const nn::Pass& pass, int64_t part) {
   for (int64_t before = 0; before < part; ++before)
     mine.first_row += step_.batches[static_cast<size_t>(before)].source.size(0);
   mine.recompute = recipe_.step.recompute == "blocks";
-  int64_t first = 0;
-  bool is_spare = false;
-  const auto rows = own_rows(step_.batches[static_cast<size_t>(part)], first, is_spare);
-  mine.first_row += first;
-  const auto loss = model_->loss(on_device(rows), {.label_smoothing = recipe_.step.label_smoothing}, mine);
-  if (is_spare) return {loss.sum * 0, 0, 0};
+  const OwnRows rows = own_rows(part);
+  mine.first_row += rows.first;
+  const auto loss = model_->loss(on_device(rows.batch), {.label_smoothing = recipe_.step.label_smoothing}, mine);
+  if (rows.is_spare) return {loss.sum * 0, 0, 0};
   return {loss.sum, loss.count, loss.nll.item<double>()};
 }
 

@@ -51,6 +51,13 @@ class Translation final : public Task {
   StepShape step_shape(int64_t step) override;
   int64_t largest_step() const override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  struct OwnRows {
+    models::TranslationBatch batch;
+    int64_t first = 0;      ///< place of the first one in the part
+    bool is_spare = false;  ///< there are more processes than rows, and this is another one's, which counts there
+  };
+  /// What this process computes of a part of the step at hand.
+  OwnRows own_rows(int64_t part) const;
   /// "loss" in nats per target token, without smoothing, "ppl_token", "accuracy" of the next token given the right ones
   /// before it; "bleu" and "chrf" of the decoded text, from 0 to 100, where eval.metrics names them and for the test split.
   /// Of the valid split eval.max_batches may leave a first part.
@@ -93,7 +100,6 @@ class Translation final : public Task {
                                  std::optional<int64_t> sampled_in_epoch = {}) const;
   models::TranslationBatch padded(const std::vector<std::vector<int32_t>>& sources,
                                   const std::vector<std::vector<int32_t>>& targets) const;
-  models::TranslationBatch own_rows(const models::TranslationBatch& batch, int64_t& first, bool& is_spare) const;
   std::vector<std::string> translated_together(std::span<const std::string> sources, const nn::Pass& pass,
                                                const BetweenBatches& between);
   models::TranslationBatch on_device(const models::TranslationBatch& batch) const;
