@@ -225,4 +225,33 @@ TEST_CASE("a process that hangs ends the others with 7 within the time-out", "[e
   CHECK(site.are_equal("whole", "lost"));
 }
 
+TEST_CASE("a process that is slow, but not too slow, changes nothing", "[end_to_end][slow]") {
+  const Site site;
+  const std::vector<std::string> two = {"--nproc", "2"};
+  REQUIRE(train(site, "whole", two).code == 0);
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome slow = train(site, "slow", two, {{"SST_FAULT", "train.step.rank1:3:slow"}});
+  INFO(slow.err);
+  REQUIRE(slow.code == 0);
+  CHECK(std::chrono::steady_clock::now() - start > std::chrono::seconds(20));
+  CHECK(site.are_equal("whole", "slow"));
+}
+
+TEST_CASE("several processes end with the code of what went wrong in one of them", "[end_to_end]") {
+  const Site site;
+  const std::vector<std::string> two = {"--nproc", "2"};
+  REQUIRE(train(site, "whole", two).code == 0);
+  const Outcome full = train(site, "run", two, {{"SST_FAULT", "checkpoint.after_file:9:no_space"}});
+  INFO(full.err);
+  CHECK(full.code == 5);
+  CHECK_THAT(full.err, ContainsSubstring("No space left on device"));
+  REQUIRE(train(site, "run", two).code == 0);
+  CHECK(site.are_equal("whole", "run"));
+  const Outcome ended =
+      train(site, "ended", {"--nproc", "2", "train.nonfinite_patience=0"}, {{"SST_FAULT", "train.gradient:5:nan"}});
+  INFO(ended.err);
+  CHECK(ended.code == 6);
+  CHECK_THAT(ended.err, ContainsSubstring("is not finite at step 5"));
+}
+
 }  // namespace sst
