@@ -8,6 +8,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/site.hpp"
+#include "tests/support/smoke_recipes.hpp"
 
 // Several processes train one model as one process would.
 namespace sst {
@@ -80,8 +81,7 @@ TEST_CASE("losses and gradients of two processes are those of one to rounding, f
           "[end_to_end][slow]") {
   constexpr double kRounding = 1e-9;
   // With a rate that leaves every singular value above zero: of those at zero rounding picks the vectors.
-  const std::string model = GENERATE("lm", "mt"),
-                    method = GENERATE("full", "lora", "relora", "dora", "vera", "lowrank", "galore", "sst");
+  const std::string model = GENERATE("lm", "mt"), method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(model, method);
   const Site site;
   const auto measured = [&](const std::string& processes) {
@@ -104,8 +104,7 @@ TEST_CASE("losses and gradients of two processes are those of one to rounding, f
 }
 
 TEST_CASE("every method trains with two processes, the same bits each time, cut anywhere", "[end_to_end][slow]") {
-  const std::string model = GENERATE("lm", "mt_lorentz"),
-                    method = GENERATE("full", "lora", "relora", "dora", "vera", "lowrank", "galore", "sst");
+  const std::string model = GENERATE("lm", "mt_lorentz"), method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(model, method);
   const Site site;
   const auto with = [&](const std::string& steps) {
@@ -193,8 +192,7 @@ TEST_CASE("a run goes on with another number of processes", "[end_to_end]") {
 }
 
 TEST_CASE("processes that share the optimizer's moments train the same model", "[end_to_end][slow]") {
-  const std::string model = GENERATE("lm", "mt_lorentz"),
-                    method = GENERATE("full", "lora", "relora", "dora", "vera", "lowrank", "galore", "sst");
+  const std::string model = GENERATE("lm", "mt_lorentz"), method = GENERATE(from_range(testing::smoke_methods()));
   CAPTURE(model, method);
   const Site site;
   const auto with = [&](const std::string& steps, const std::string& processes, const std::string& shards) {
@@ -228,6 +226,23 @@ TEST_CASE("processes that share the optimizer's moments train the same model", "
   REQUIRE(site.train(recipe, "other", with("9", "1", "true")).code == 0);
   CHECK(site.losses("other", {"train/loss"}).back() ==
         Approx(site.losses("four", {"train/loss"}).back()).epsilon(1e-4));
+}
+
+TEST_CASE("processes that translate together stop between two rounds, and go on from there", "[end_to_end][slow]") {
+  const Site site;
+  const std::vector<std::string> two = {"--nproc", "2", "train.max_steps=20"};
+  REQUIRE(site.train("mt_full", "whole", two).code == 0);
+  int stops = 0;
+  for (const char* batch : {"2", "3", "4"}) {
+    const Outcome stopped =
+        site.train("mt_full", "cut", two, {{"SST_FAULT", "evaluation.batch:" + std::string(batch) + ":stop"}});
+    INFO(stopped.err);
+    CHECK((stopped.code == 75 || stopped.code == 0));
+    stops += stopped.code == 75;
+  }
+  CHECK(stops > 0);
+  REQUIRE(site.train("mt_full", "cut", two).code == 0);
+  CHECK(site.are_equal("whole", "cut"));
 }
 
 TEST_CASE("a signal stops all processes at one step, and they go on from there", "[end_to_end][slow]") {

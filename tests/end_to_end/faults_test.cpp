@@ -189,6 +189,10 @@ TEST_CASE("without memory a run ends with 5, and says what it needs and what sav
   CHECK(building.code == 5);
   CHECK_THAT(building.err, ContainsSubstring("out of memory while building the model"));
   CHECK_THAT(building.err, ContainsSubstring("model.hidden_size=1024 (saves "));
+  size_t remedies = 0;
+  for (size_t at = building.err.find("(saves "); at != std::string::npos; at = building.err.find("(saves ", at + 1))
+    ++remedies;
+  CHECK(remedies == 3);
 }
 
 TEST_CASE("a clock that jumps changes nothing", "[end_to_end]") {
