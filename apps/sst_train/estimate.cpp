@@ -24,15 +24,15 @@ struct Measured {
 };
 
 /// Two real optimizer steps; the first one warms up. Then the one that takes the most memory, if it is another.
-Measured measure(run::Assembly& assembly) {
+Measured measure(run::Assembly& assembly, const tensor::TensorMemoryMeter& meter) {
   Measured measured;
-  const tensor::TensorMemoryMeter meter;
   for (int64_t step = 0; step < 2; ++step) {
     const Stopwatch watch;
     run::training_step(assembly, step);
     measured.seconds_per_step = watch.seconds();
   }
-  if (const int64_t largest = assembly.task->largest_step(); largest > 1) run::training_step(assembly, largest);
+  if (const auto largest = assembly.task->largest_step(); largest && *largest != 1)
+    run::training_step(assembly, *largest);
   measured.peak_bytes = static_cast<double>(meter.peak_bytes());
   return measured;
 }
@@ -191,6 +191,7 @@ Action add_estimate(CLI::App& command) {
   return [options, &command](const CommonFlags& common) {
     if (options->plan.is_asked_for()) return plan(options->recipe, command.remaining(), options->plan, common);
     const auto recipe = load_recipe(options->recipe, command.remaining(), common);
+    const tensor::TensorMemoryMeter meter(run::resolve_device(recipe.text("runtime.device")).type());
     auto assembly = run::assemble(recipe);
     const auto counts = run::count_parameters(assembly);
     const auto memory = run::estimate_memory(assembly);
@@ -203,7 +204,7 @@ Action add_estimate(CLI::App& command) {
     if (options->measure) {
       assembly.method->on_start(*assembly.optimizer);
       assembly.averages.start(assembly.task->model());
-      const Measured measured = measure(assembly);
+      const Measured measured = measure(assembly, meter);
       json["measured"] = {{"seconds_per_step", measured.seconds_per_step}, {"peak_tensor_bytes", measured.peak_bytes}};
     }
     if (common.json) {
@@ -219,7 +220,7 @@ Action add_estimate(CLI::App& command) {
     fmt::print("disk              {} a checkpoint, {} for all that are kept\n", human_bytes(checkpoint_bytes),
                human_bytes(checkpoint_bytes * kept));
     if (options->measure)
-      fmt::print("measured          {:.4f} s a step, {} of tensors at the peak beside the model\n",
+      fmt::print("measured          {:.4f} s a step, {} of tensors at the peak, copies to save left out\n",
                  json["measured"]["seconds_per_step"].get<double>(),
                  human_bytes(json["measured"]["peak_tensor_bytes"].get<double>()));
     return ExitCode::kDone;

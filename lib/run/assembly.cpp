@@ -16,6 +16,7 @@
 #include "optim/registry.hpp"
 #include "tasks/registry.hpp"
 #include "tensor/device_memory.hpp"
+#include "tensor/memory_meter.hpp"
 
 namespace sst::run {
 namespace {
@@ -173,7 +174,8 @@ MemoryEstimate standing_memory(const Assembly& assembly) {
 
 MemoryEstimate estimate_memory(const Assembly& assembly) {
   MemoryEstimate estimate = standing_memory(assembly);
-  estimate.activations = std::max(0.0, assembly.task->step_bytes(estimate.gradients) - estimate.gradients);
+  estimate.activations =
+      std::max(0.0, assembly.task->step_bytes(estimate.gradients) - estimate.gradients) + assembly.data_bytes;
   return estimate;
 }
 
@@ -204,6 +206,18 @@ void set_task(Assembly& assembly, const recipe::Recipe& recipe, std::unique_ptr<
         "start it without --nproc, torchrun, srun or mpirun; `sweep --jobs` trains several runs side by side");
   assembly.task->set_group(assembly.group);
   assembly.workload = assembly.task->workload();
+}
+
+/// Of what the meter has seen made, all that no name in model and method stands for.
+double unnamed_bytes(const Assembly& assembly, const tensor::TensorMemoryMeter& meter) {
+  double named = 0;
+  const auto count = [&](const torch::Tensor& tensor) {
+    if (tensor.device() == assembly.device) named += static_cast<double>(tensor.nbytes());
+  };
+  for (const auto& [name, tensor] : nn::stored_tensors(assembly.task->model()))
+    if (tensor.is_floating_point()) count(tensor);
+  for (const auto& [name, tensor] : assembly.method->state_dict()) count(tensor);
+  return std::max(0.0, static_cast<double>(meter.live_bytes()) - (assembly.device.is_meta() ? 0 : named));
 }
 
 /// Method, model and optimizer.
@@ -264,12 +278,14 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
   choose_attention(assembly);
 
   // What the leader trains and prepares the others find, however long it takes.
+  const tensor::TensorMemoryMeter meter(assembly.device.type(), tensor::TensorMemoryMeter::Outer::kCountsToo);
   if (!assembly.group->is_leader()) assembly.group->barrier(dist::kLongWait);
   set_task(assembly, recipe, tasks::registry().at(assembly.run.task).make(recipe));
   if (assembly.group->is_leader()) assembly.group->barrier(dist::kLongWait);
   assembly.total_steps = last_step(assembly.train, assembly.workload.step);
 
   build(assembly, recipe);
+  assembly.data_bytes = unnamed_bytes(assembly, meter);
   const auto schedule = recipe.read<optim::ScheduleOptions>("schedule");
   assembly.schedule =
       optim::make_schedule(schedule, {.total_steps = assembly.total_steps,
@@ -290,9 +306,11 @@ Assembly assemble(const recipe::Recipe& recipe, std::shared_ptr<const dist::Grou
 Assembly sketch(const recipe::Recipe& recipe, int64_t processes, double memory) {
   Assembly assembly = with_options(recipe, dist::Group::imagined(processes));
   assembly.device = torch::kMeta;
+  const tensor::TensorMemoryMeter meter(torch::kCPU, tensor::TensorMemoryMeter::Outer::kCountsToo);  // of the data
   const auto& entry = tasks::registry().at(assembly.run.task);
   set_task(assembly, recipe, entry.sketch ? entry.sketch(recipe) : entry.make(recipe));
   build(assembly, recipe);
+  assembly.data_bytes = unnamed_bytes(assembly, meter);
   set_budget(assembly, memory - standing_memory(assembly).parameters);
   return assembly;
 }

@@ -37,6 +37,7 @@ struct Assembly {
   torch::Device device = torch::kCPU;
   std::shared_ptr<const dist::Group> group = dist::Group::alone();  ///< the processes that train this model together
   tasks::Workload workload;
+  double data_bytes = 0;    ///< tensors the task holds beside the model: what it trains on, fixed tables
   int64_t total_steps = 0;  ///< where training ends at the latest; 0 when only time ends it
 
   std::unique_ptr<tasks::Task> task;

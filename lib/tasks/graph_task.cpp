@@ -33,6 +33,7 @@ Workload GraphTask::workload() const {
 }
 
 void GraphTask::build(const nn::Build& build) {
+  tensors_ = build.tensors;
   const auto dtype = torch::typeMetaToScalarType(build.tensors.dtype());
   auto input = data::make_graph_input(graph_, recipe_.data, task_, message_edges(), dtype);
   const torch::Device device = build.tensors.device();
@@ -48,7 +49,7 @@ void GraphTask::build(const nn::Build& build) {
   build_head(*model_, build);
 }
 
-torch::Tensor GraphTask::embed(const nn::Pass& pass) {
+torch::Tensor GraphTask::embed(const nn::Pass& pass) const {
   return encoder_->embed(input_->features, input_->adjacency, pass);
 }
 
@@ -59,14 +60,16 @@ std::vector<std::pair<std::string, std::string>> GraphTask::facts() const {
           {"features", with_thousands(graph_.feature_count)}};
 }
 
-double GraphTask::activation_bytes() const {
-  // Per layer and direction about four arrays of [nodes, dim] live until backward has passed them: output of the map,
-  // of the lift and of the sum over neighbours, and a gradient; the constant input beside them.
-  const double each = static_cast<double>(torch::elementSize(input_->features.dtype()));
-  const double rows = static_cast<double>(graph_.nodes), dim = static_cast<double>(recipe_.model.hidden_size);
-  const double input = static_cast<double>(input_->features.stored()) * each +
-                       static_cast<double>(input_->features.stored() + 2 * input_->adjacency->nonzeros()) * 16;
-  return 4 * rows * dim * each * static_cast<double>(encoder_layers(recipe_.model, task_)) + input;
+double GraphTask::step_bytes(double gradients) const {
+  if (tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
+    const auto other = again();
+    other->build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
+    return other->step_bytes(0) + gradients;
+  }
+  if (!pass_)
+    pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,
+                         tensors_.device().type());
+  return pass_->at_once(gradients);
 }
 
 }  // namespace sst::tasks

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "data/graph.hpp"
 #include "models/hybonet_gcn.hpp"
 #include "recipe/recipe.hpp"
+#include "tasks/kept_activations.hpp"
 #include "tasks/task.hpp"
 
 namespace sst::tasks {
@@ -53,7 +55,10 @@ class GraphTask : public Task {
   torch::nn::Module& model() override { return *model_; }
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return graph_.sha256; }
-  double activation_bytes() const override;
+  /// Of the pass over the whole graph, which is tried once.
+  double step_bytes(double gradients) const override;
+  void set_memory_budget(double /*bytes*/, const nn::Pass& pass) override { compute_ = pass.compute; }
+  nn::LossSum loss(const nn::Pass& pass, int64_t /*part*/) final { return training_loss(pass); }
 
  protected:
   GraphTask(const GraphRecipe& recipe, data::GraphTask task);
@@ -63,7 +68,11 @@ class GraphTask : public Task {
   /// Registers what the task adds to the encoder.
   virtual void build_head(torch::nn::Module& model, const nn::Build& build) = 0;
 
-  torch::Tensor embed(const nn::Pass& pass);
+  virtual nn::LossSum training_loss(const nn::Pass& pass) const = 0;
+  /// The same task, not built.
+  virtual std::unique_ptr<GraphTask> again() const = 0;
+
+  torch::Tensor embed(const nn::Pass& pass) const;
 
   GraphRecipe recipe_;
   data::GraphTask task_;
@@ -73,6 +82,9 @@ class GraphTask : public Task {
   std::shared_ptr<torch::nn::Module> model_;
   std::shared_ptr<models::GraphEncoder> encoder_;
   std::unique_ptr<data::GraphInput> input_;
+  torch::TensorOptions tensors_;
+  std::optional<torch::ScalarType> compute_;
+  mutable std::optional<PassBytes> pass_;
 };
 
 }  // namespace sst::tasks

@@ -49,7 +49,7 @@ std::vector<std::string> ImageClassification::splits() const {
   return {"train_set", "valid", "test"};
 }
 
-torch::Tensor ImageClassification::logits_of(const torch::Tensor& pixels, const nn::Pass& pass) {
+torch::Tensor ImageClassification::logits_of(const torch::Tensor& pixels, const nn::Pass& pass) const {
   const torch::Tensor x = (pixels.to(tensors_.device(), torch::kFloat64) - data_.shift) * data_.scale;
   return model_->forward(x.to(tensors_), pass);  // [images, classes]
 }
@@ -59,7 +59,7 @@ nn::LossSum ImageClassification::loss_of(const torch::Tensor& logits, const torc
   return nn::cross_entropy_loss(is_double ? logits : logits.to(torch::kFloat32), labels);
 }
 
-nn::LossSum ImageClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
+nn::LossSum ImageClassification::training_loss(const nn::Pass& pass) const {
   const torch::Tensor index =
       data::image_batch(data_.train.size(), recipe_.step.images(), recipe_.seed, pass.step).to(tensors_.device());
   return loss_of(logits_of(data_.train.pixels.index_select(0, index), pass), data_.train.labels.index_select(0, index));
@@ -92,14 +92,16 @@ std::vector<std::pair<std::string, std::string>> ImageClassification::facts() co
       {"model", fmt::format("mlp, {} hidden layers of width {}", recipe_.model.num_layers, recipe_.model.hidden_size)}};
 }
 
-double ImageClassification::activation_bytes() const {
-  // Backward needs the input in the model's type, and of each layer the output of the map and of the activation.
-  const auto each = static_cast<double>(torch::elementSize(torch::typeMetaToScalarType(tensors_.dtype())));
-  const auto rows = static_cast<double>(workload().rows_per_step),
-             pixels = static_cast<double>(data_.height * data_.width);
-  const auto hidden = static_cast<double>(recipe_.model.num_layers * recipe_.model.hidden_size);
-  const auto stored = static_cast<double>(data_.train.size() + data_.valid.size() + data_.test.size()) * pixels;
-  return rows * each * (pixels + 2 * hidden + 2 * static_cast<double>(data_.classes)) + stored;
+double ImageClassification::step_bytes(double gradients) const {
+  if (tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
+    ImageClassification other(recipe_);
+    other.build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
+    return other.step_bytes(0) + gradients;
+  }
+  if (!pass_)
+    pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,
+                         tensors_.device().type());
+  return pass_->at_once(gradients);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "models/mlp.hpp"
 #include "recipe/diagnostics.hpp"
 #include "recipe/recipe.hpp"
+#include "tasks/kept_activations.hpp"
 #include "tasks/task.hpp"
 
 namespace sst::tasks {
@@ -46,22 +48,27 @@ class ImageClassification final : public Task {
   torch::nn::Module& model() override { return *model_; }
   std::vector<std::string> splits() const override;
 
-  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
+  nn::LossSum loss(const nn::Pass& pass, int64_t /*part*/) override { return training_loss(pass); }
   /// "accuracy" and "loss", nats per image; of "train_set" over all training images, by the weights as they are.
   Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
 
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data_.sha256; }
-  double activation_bytes() const override;
+  /// Of a pass over one batch, which is tried once.
+  double step_bytes(double gradients) const override;
+  void set_memory_budget(double /*bytes*/, const nn::Pass& pass) override { compute_ = pass.compute; }
 
  private:
   nn::LossSum loss_of(const torch::Tensor& logits, const torch::Tensor& labels) const;
-  torch::Tensor logits_of(const torch::Tensor& pixels, const nn::Pass& pass);
+  torch::Tensor logits_of(const torch::Tensor& pixels, const nn::Pass& pass) const;
+  nn::LossSum training_loss(const nn::Pass& pass) const;
 
   ImageRecipe recipe_;
   data::ImageData data_;  ///< on the model's device once it is built
   std::shared_ptr<models::Mlp> model_;
   torch::TensorOptions tensors_;
+  std::optional<torch::ScalarType> compute_;
+  mutable std::optional<PassBytes> pass_;
 };
 
 /// Reports what the sections of an image recipe get wrong together, its files included where they are there.

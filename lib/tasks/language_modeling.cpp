@@ -17,7 +17,6 @@
 #include "nn/token_loss.hpp"
 #include "tasks/tokenizer_files.hpp"
 #include "tensor/device_memory.hpp"
-#include "tensor/memory_meter.hpp"
 
 namespace sst::tasks {
 namespace {
@@ -97,20 +96,18 @@ const KeptActivations& LanguageModeling::kept() const {
 KeptActivations LanguageModeling::measured(int64_t tokens, bool as_it_trains) const {
   const int64_t full = recipe_.data.seq_len;
   const int64_t length = config_.attention_dropout > 0 ? full : std::min(full, tokens);
-  const auto alive_after = [&](int64_t sequences, bool recompute) {
-    const tensor::TensorMemoryMeter meter(device_.type());
+  const auto loss_of_some = [&](int64_t sequences, bool recompute) {
     const torch::Tensor ids = torch::zeros({sequences, length}, torch::kInt64);
     const nn::Pass pass{.training = true,
                         .compute = compute_,
                         .may_widen_attention = as_it_trains && full <= nn::kShortSequence,
                         .recompute = recompute};
-    const auto loss = loss_of({.inputs = ids, .targets = ids}, pass);
-    return static_cast<double>(meter.live_bytes());
+    return loss_of({.inputs = ids, .targets = ids}, pass).sum;
   };
-  KeptActivations kept = measure_activations(alive_after, 1, 2, recomputes_blocks(), config_.num_layers);
+  KeptActivations kept =
+      measure_activations(loss_of_some, 1, 2, *model_, device_.type(), recomputes_blocks(), config_.num_layers);
   const double scale = static_cast<double>(full) / static_cast<double>(length);
-  kept.per_sample *= scale;
-  kept.inside_block *= scale;
+  for (double* part : {&kept.per_sample, &kept.in_backward, &kept.inside_block}) *part *= scale;
   return kept;
 }
 
@@ -135,17 +132,16 @@ KeptActivations LanguageModeling::by_blocks() const {
   };
   const double inside = 2 * block.inside_block - base.inside_block;  // without its share of what surrounds the blocks
   return {.per_sample = at_full_size(&KeptActivations::per_sample),
+          .in_backward = at_full_size(&KeptActivations::in_backward),
           .inside_block = inside,
           .fixed = at_full_size(&KeptActivations::fixed)};
 }
 
-/// Of one forward pass and the logits that live beside it.
+/// Of one pass.
 double LanguageModeling::bytes_at_once(int64_t sequences) const {
   const double logits = static_cast<double>(sequences * recipe_.data.seq_len * config_.vocab_size) * 4;
-  return kept().of(sequences) + std::min(logits, static_cast<double>(nn::kLogitBytes));
+  return kept().at_once(sequences, std::min(logits, static_cast<double>(nn::kLogitBytes)));
 }
-
-double LanguageModeling::activation_bytes() const { return bytes_at_once(micro_batch()); }
 
 double LanguageModeling::step_bytes(double gradients) const { return step_bytes(gradients, micro_batch()); }
 

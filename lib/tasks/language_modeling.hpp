@@ -51,7 +51,6 @@ class LanguageModeling final : public Task {
 
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override { return data().sha256; }
-  double activation_bytes() const override;
   double step_bytes(double gradients) const override;
   double flops_beside_maps() const override;
   bool recomputes_blocks() const override { return recipe_.step.recompute == "blocks"; }

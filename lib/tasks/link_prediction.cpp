@@ -46,7 +46,7 @@ nn::LossSum LinkPrediction::loss_of(const torch::Tensor& positive, const torch::
   return nn::link_margin_loss(positive, negative, recipe_.loss.margin);
 }
 
-nn::LossSum LinkPrediction::loss(const nn::Pass& pass, int64_t /*part*/) {
+nn::LossSum LinkPrediction::training_loss(const nn::Pass& pass) const {
   const torch::Tensor h = embed(pass);  // [nodes, dim]
   const torch::Tensor negatives =
       negatives_->draw(pass.seed, pass.step, train_.size(1)).to(device_);  // one step: one epoch

@@ -13,13 +13,14 @@ class LinkPrediction final : public GraphTask {
  public:
   explicit LinkPrediction(const GraphRecipe& recipe);
 
-  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 
  private:
   const std::vector<data::Edge>& message_edges() const override { return split_.train; }
   void build_head(torch::nn::Module& model, const nn::Build& build) override;
+  nn::LossSum training_loss(const nn::Pass& pass) const override;
+  std::unique_ptr<GraphTask> again() const override { return std::make_unique<LinkPrediction>(recipe_); }
   nn::LossSum loss_of(const torch::Tensor& positive, const torch::Tensor& negative) const;
 
   data::EdgeSplit split_;

@@ -37,7 +37,7 @@ nn::LossSum NodeClassification::loss_of(const torch::Tensor& logits, const Part&
                                               : nn::margin_loss(logits, part.label_tensor, recipe_.loss.margin);
 }
 
-nn::LossSum NodeClassification::loss(const nn::Pass& pass, int64_t /*part*/) {
+nn::LossSum NodeClassification::training_loss(const nn::Pass& pass) const {
   const torch::Tensor h = embed(pass).index_select(0, train_.index);  // [train nodes, dim]
   return loss_of(classifier_->forward(h), train_);
 }

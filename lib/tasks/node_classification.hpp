@@ -12,7 +12,6 @@ class NodeClassification final : public GraphTask {
   explicit NodeClassification(const GraphRecipe& recipe);
 
   std::vector<std::string> lorentz_parameters() const override { return {"decoder.cls"}; }
-  nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   Evaluated evaluate(const std::string& split, const nn::Pass& pass, const BetweenBatches& between) override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
 
@@ -24,6 +23,8 @@ class NodeClassification final : public GraphTask {
 
   const std::vector<data::Edge>& message_edges() const override { return graph_.edges; }
   void build_head(torch::nn::Module& model, const nn::Build& build) override;
+  nn::LossSum training_loss(const nn::Pass& pass) const override;
+  std::unique_ptr<GraphTask> again() const override { return std::make_unique<NodeClassification>(recipe_); }
   nn::LossSum loss_of(const torch::Tensor& logits, const Part& part) const;
   Part part_of(const std::vector<int64_t>& nodes) const;
 

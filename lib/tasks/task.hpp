@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,12 +94,10 @@ class Task {
   virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;
   /// Hash of everything the data hold, for resume and eval.
   virtual std::string data_sha256() const = 0;
-  /// Rough bytes of the tensors kept for backward in one step, beside parameters and states.
-  virtual double activation_bytes() const = 0;
+  /// The most that gradients, given the bytes of those that are kept, and activations take at one time of a step.
+  virtual double step_bytes(double gradients) const = 0;
   /// The step that takes the most memory, where steps differ.
-  virtual int64_t largest_step() const { return 0; }
-  /// The most that gradients, given their bytes, and activations take at one time.
-  virtual double step_bytes(double gradients) const { return gradients + activation_bytes(); }
+  virtual std::optional<int64_t> largest_step() const { return std::nullopt; }
   /// Floating-point operations of a training step, of all processes together, that no linear map makes: attention, and an
   /// output layer that is the embedding.
   virtual double flops_beside_maps() const { return 0; }

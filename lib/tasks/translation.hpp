@@ -49,7 +49,7 @@ class Translation final : public Task {
   }
 
   StepShape step_shape(int64_t step) override;
-  int64_t largest_step() const override;
+  std::optional<int64_t> largest_step() const override;
   nn::LossSum loss(const nn::Pass& pass, int64_t part) override;
   struct OwnRows {
     models::TranslationBatch batch;
@@ -79,7 +79,7 @@ class Translation final : public Task {
   std::map<std::string, std::filesystem::path> tokenizer_files() const override;
   std::vector<std::pair<std::string, std::string>> facts() const override;
   std::string data_sha256() const override;
-  double activation_bytes() const override;
+  double step_bytes(double gradients) const override;
   bool recomputes_blocks() const override { return recipe_.step.recompute == "blocks"; }
   void set_memory_budget(double /*bytes*/, const nn::Pass& pass) override { compute_ = pass.compute; }
 
@@ -93,6 +93,7 @@ class Translation final : public Task {
   int64_t evaluated_pairs(const std::string& split) const;
   data::PairBatches epoch_of(const text::ParallelCorpus& corpus, int64_t epoch) const;
   int64_t largest_batch(const data::PairBatches& epoch) const;
+  double bytes_at_once() const;
   std::vector<int64_t> source_ids(const std::string& line) const;
   /// One micro-batch of the endless list.
   models::TranslationBatch training_batch(int64_t micro_batch) const;
@@ -115,7 +116,7 @@ class Translation final : public Task {
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
   std::optional<torch::ScalarType> compute_;
-  mutable std::optional<double> activations_;
+  mutable std::optional<double> at_once_;
   struct Step {
     std::vector<models::TranslationBatch> batches;
     double targets = 0;  ///< words to predict

@@ -5,7 +5,6 @@
 #include "nn/token_loss.hpp"
 #include "tasks/kept_activations.hpp"
 #include "tasks/translation.hpp"
-#include "tensor/memory_meter.hpp"
 
 namespace sst::tasks {
 
@@ -25,13 +24,19 @@ int64_t Translation::largest_batch(const data::PairBatches& epoch) const {
   return largest;
 }
 
-int64_t Translation::largest_step() const {
+std::optional<int64_t> Translation::largest_step() const {
   return largest_batch(epoch_of(corpus("train"), 0)) / recipe_.step.micro_batches();
 }
 
+/// Backward frees activations as it makes gradients, so that the first micro-batch needs the larger of the two; every
+/// further one finds the gradients of those before.
+double Translation::step_bytes(double gradients) const {
+  return recipe_.step.micro_batches() > 1 ? gradients + bytes_at_once() : std::max(gradients, bytes_at_once());
+}
+
 /// Of the largest batch of the first epoch, measured with an eighth and with a quarter of its sentences, the longest one among them.
-double Translation::activation_bytes() const {
-  if (activations_) return *activations_;
+double Translation::bytes_at_once() const {
+  if (at_once_) return *at_once_;
   const auto& lengths = corpus("train").lengths();
   const auto epoch = epoch_of(corpus("train"), 0);
   const auto pairs = epoch[largest_batch(epoch)];
@@ -41,18 +46,17 @@ double Translation::activation_bytes() const {
     return both.source + both.target;
   };
   std::stable_sort(by_length.begin(), by_length.end(), [&](int64_t a, int64_t b) { return length(a) > length(b); });
-  const auto alive_after = [&](int64_t sentences, bool recompute) {
+  const auto loss_of_some = [&](int64_t sentences, bool recompute) {
     std::vector<int64_t> some;  // of all lengths alike
     for (int64_t i = 0; i < sentences; ++i)
       some.push_back(by_length[static_cast<size_t>(i * std::ssize(by_length) / sentences)]);
-    const tensor::TensorMemoryMeter meter(device_.type());
     const nn::Pass pass{.training = true, .compute = compute_, .recompute = recompute};
-    const auto loss =
-        model_->loss(on_device(batch(corpus("train"), some)), {.label_smoothing = recipe_.step.label_smoothing}, pass);
-    return static_cast<double>(meter.live_bytes());
+    return model_
+        ->loss(on_device(batch(corpus("train"), some)), {.label_smoothing = recipe_.step.label_smoothing}, pass)
+        .sum;
   };
   const int64_t few = std::max<int64_t>(std::ssize(pairs) / 8, 1);
-  const auto kept = measure_activations(alive_after, few, 2 * few, recomputes_blocks(),
+  const auto kept = measure_activations(loss_of_some, few, 2 * few, *model_, device_.type(), recomputes_blocks(),
                                         recipe_.model.encoder_layers + recipe_.model.decoder_layers);
   int64_t words = 0;
   for (const int64_t pair : pairs) words += lengths[static_cast<size_t>(pair)].target + 1;
@@ -60,8 +64,8 @@ double Translation::activation_bytes() const {
   const double scores = 4.0 * static_cast<double>(words * vocabulary_.target_size) * static_cast<double>(end - begin) /
                         static_cast<double>(pairs.size());
   const bool in_parts = recipe_.model.geometry == "euclidean";  // products are scores as they come
-  activations_ = kept.of(end - begin) + (in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
-  return *activations_;
+  at_once_ = kept.at_once(end - begin, in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
+  return *at_once_;
 }
 
 }  // namespace sst::tasks

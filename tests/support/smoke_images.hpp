@@ -21,10 +21,10 @@ inline std::string idx_bytes(const std::vector<uint32_t>& shape, const std::stri
 
 /// What recipes/smoke/image_*.yaml train on: data/smoke/{train,test}-{images,labels}, four classes of 6 x 6 pixels, each a
 /// bright quadrant under noise.
-inline void write_smoke_images(const std::filesystem::path& folder) {
+inline void write_smoke_images(const std::filesystem::path& folder, uint32_t training_images = 90) {
   constexpr uint32_t kSide = 6, kClasses = 4;
   std::filesystem::create_directories(folder / "data/smoke");
-  for (const auto& [name, count] : {std::pair{std::string("train"), 90U}, {std::string("test"), 40U}}) {
+  for (const auto& [name, count] : {std::pair{std::string("train"), training_images}, {std::string("test"), 40U}}) {
     CounterRng rng(7, Stream::kData, name_index(name));
     std::string images, labels;
     for (uint32_t i = 0; i < count; ++i) {
