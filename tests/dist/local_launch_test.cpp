@@ -51,7 +51,7 @@ ExitCode run_children(int64_t count, const std::string& name, const TemporaryFol
 TEST_CASE("a child meets the others in the store", "[.]") {
   if (!was_launched_locally()) return;
   const Launch launch = detect_launch();
-  const Meeting meeting(launch, meeting_place(), kChildPatience);
+  const Meeting meeting(launch, meeting_place(), {.timeout = kChildPatience});
   meeting.store->add("met", 1);
   while (meeting.store->add("met", 0) < launch.size) std::this_thread::sleep_for(10ms);
   std::ofstream(meeting_place() / std::to_string(launch.rank)) << launch.local_rank << " of " << launch.local_size;
