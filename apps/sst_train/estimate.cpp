@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "run/assembly.hpp"
+#include "run/out_of_memory.hpp"
 #include "run/scale_plan.hpp"
 #include "run/training_step.hpp"
 #include "tensor/memory_meter.hpp"
@@ -135,11 +136,12 @@ ExitCode plan(const std::string& path, const std::vector<std::string>& overrides
     methods::registry().at(method);  // throws UserError for a word that is none
     auto all = overrides;
     all.insert(all.begin(), "method.name=" + method);
-    if (machine.device_memory > 0) all.push_back("train.micro_batch=auto");
     PlanRow row{.method = method, .problem = {}, .plan = {}};
     try {
       CommonFlags quiet = common;
       quiet.quiet = true;
+      if (machine.device_memory > 0 && load_recipe(path, all, quiet).has("train.micro_batch"))
+        all.push_back("train.micro_batch=auto");
       row.plan = run::plan_for(load_recipe(path, all, quiet), machine);
     } catch (const Error& error) {
       row.problem = std::string(error.what()) + (error.hint().empty() ? "" : "; " + error.hint());
@@ -192,9 +194,16 @@ Action add_estimate(CLI::App& command) {
     if (options->plan.is_asked_for()) return plan(options->recipe, command.remaining(), options->plan, common);
     const auto recipe = load_recipe(options->recipe, command.remaining(), common);
     const tensor::TensorMemoryMeter meter(run::resolve_device(recipe.text("runtime.device")).type());
-    auto assembly = run::assemble(recipe);
+    run::Assembly assembly;
+    run::MemoryEstimate memory;
+    run::explaining_memory(
+        recipe, run::resolve_device(recipe.text("runtime.device")), 1, std::nullopt,
+        [] { return "while a step was tried"; },
+        [&] {
+          assembly = run::assemble(recipe);
+          memory = run::estimate_memory(assembly);
+        });
     const auto counts = run::count_parameters(assembly);
-    const auto memory = run::estimate_memory(assembly);
     const double checkpoint_bytes = memory.checkpoint();
     const auto kept = static_cast<double>(assembly.checkpoint.keep_last + assembly.checkpoint.keep_best);
     nlohmann::ordered_json json = {

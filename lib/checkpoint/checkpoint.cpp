@@ -65,8 +65,9 @@ bool is_tokenizer_file(const std::string& name) {
 
 /// The manifest with every field of the expected type.
 json read_manifest(const fs::path& folder) {
-  if (!is_folder(folder)) throw CheckpointError("no checkpoint at '" + folder.string() + "'");
-  if (!path_exists(folder / kManifest)) refuse(folder, "MANIFEST.json is missing, so it was never completed");
+  if (!path_surely_exists(folder) || !is_folder(folder))
+    throw CheckpointError("no checkpoint at '" + folder.string() + "'");
+  if (!path_surely_exists(folder / kManifest)) refuse(folder, "MANIFEST.json is missing, so it was never completed");
   json manifest = parse_part(folder, kManifest);
   const auto has = [&](const char* key, auto is_type) {
     if (!manifest.is_object() || !manifest.contains(key) || !is_type(manifest[key]))

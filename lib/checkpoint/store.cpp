@@ -39,6 +39,8 @@ std::vector<std::string> entries(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) names.push_back(entry.path().filename().string());
+  if (error && path_surely_exists(folder))
+    throw ResourceError("cannot list '" + folder.string() + "': " + error.message());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -80,7 +82,7 @@ void Store::recover() {
       } else {
         remove(name);
       }
-    } else if (starts_with(name, kTemporary) || is_half_written(name)) {
+    } else if (starts_with(name, kTemporary) || (is_half_written(name) && !is_folder(folder_ / name))) {
       remove(name);
     }
   }

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <system_error>
@@ -40,6 +42,13 @@ std::ifstream opened(const std::filesystem::path& path, std::ios::openmode where
   std::ifstream stream(path, std::ios::binary | where);
   if (!stream) fail_to_read(path, std::strerror(errno));
   return stream;
+}
+
+/// Whether a process of that number lives here and is not this one.
+bool writes_still(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  const auto pid = static_cast<pid_t>(std::strtol(name.c_str() + name.rfind('-') + 1, nullptr, 10));
+  return pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
 EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) { return static_cast<EVP_MD_CTX*>(context.get()); }
@@ -106,6 +115,14 @@ bool path_exists(const std::filesystem::path& path) {
   return std::filesystem::exists(path, unknown);
 }
 
+bool path_surely_exists(const std::filesystem::path& path) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(path, unknown);
+  if (!std::filesystem::status_known(status))
+    throw ResourceError("cannot look at '" + path.string() + "': " + unknown.message());
+  return std::filesystem::exists(status);
+}
+
 bool is_folder(const std::filesystem::path& path) {
   std::error_code unknown;
   return std::filesystem::is_directory(path, unknown);
@@ -149,9 +166,12 @@ bool is_half_written(const std::filesystem::path& file) {
 void remove_half_written(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> left;
   std::error_code unreadable;
-  for (std::filesystem::recursive_directory_iterator entry(folder, unreadable), end; !unreadable && entry != end;
-       entry.increment(unreadable))
-    if (std::error_code unknown; entry->is_regular_file(unknown) && is_half_written(entry->path()))
+  for (std::filesystem::recursive_directory_iterator
+           entry(folder, std::filesystem::directory_options::skip_permission_denied, unreadable),
+       end;
+       !unreadable && entry != end; entry.increment(unreadable))
+    if (std::error_code unknown;
+        entry->is_regular_file(unknown) && is_half_written(entry->path()) && !writes_still(entry->path()))
       left.push_back(entry->path());
   std::error_code ignored;
   for (const auto& file : left) std::filesystem::remove(file, ignored);

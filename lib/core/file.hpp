@@ -50,6 +50,8 @@ class SyncedFile {
 /// read): false, and whoever then opens it says why.
 bool path_exists(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);  ///< the same of folders
+/// Where a wrong "no" would lose something. Throws ResourceError with path and reason where it can't be told.
+bool path_surely_exists(const std::filesystem::path& path);
 
 /// The bytes of a file. Throws DataError with path and reason.
 std::string read_file(const std::filesystem::path& path);
@@ -58,7 +60,7 @@ std::string read_file(const std::filesystem::path& path);
 /// the new file, whole. Throws ResourceError with path and reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// Removes what killed processes left of files written atomically, in the folder and below it.
+/// Removes what killed processes left of files written atomically, in the folder and below it; those of living ones stay.
 void remove_half_written(const std::filesystem::path& folder);
 bool is_half_written(const std::filesystem::path& file);  ///< by its name
 

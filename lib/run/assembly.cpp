@@ -311,7 +311,7 @@ Assembly sketch(const recipe::Recipe& recipe, int64_t processes, double memory) 
   set_task(assembly, recipe, entry.sketch ? entry.sketch(recipe) : entry.make(recipe));
   build(assembly, recipe);
   assembly.data_bytes = unnamed_bytes(assembly, meter);
-  set_budget(assembly, memory - standing_memory(assembly).parameters);
+  set_budget(assembly, memory - standing_memory(assembly).parameters - assembly.data_bytes);
   return assembly;
 }
 

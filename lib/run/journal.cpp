@@ -55,7 +55,7 @@ std::optional<int64_t> step_of_csv(std::string_view line) {
 /// kept as is.
 template <class StepOf>
 void cut_back(const fs::path& path, int64_t step, size_t head, StepOf step_of) {
-  if (!path_exists(path)) return;
+  if (!path_surely_exists(path)) return;
   const std::string text = read_file(path);
   std::string kept;
   size_t number = 0;

@@ -13,6 +13,7 @@
 #include "recipe/load.hpp"
 #include "run/recipe_schema.hpp"
 #include "run/scale_plan.hpp"
+#include "tasks/registry.hpp"
 #include "tensor/device_memory.hpp"
 
 namespace sst::run {
@@ -25,8 +26,10 @@ struct Remedy {
   double saves = 0;
 };
 
-/// What the recipe takes with one key changed; nothing where that is no recipe.
+/// What the recipe takes with one key changed; nothing where that is no recipe, or where a plan would read data and try a
+/// step, for which there is no memory now.
 std::optional<ScalePlan> plan_with(const recipe::Recipe& recipe, const std::string& change, int64_t processes) {
+  if (!tasks::registry().at(recipe.text("task")).sketch) return std::nullopt;
   try {
     recipe::Diagnostics diagnostics;
     recipe::LoadOptions load;
@@ -50,8 +53,9 @@ std::optional<std::string> halved(const recipe::Recipe& recipe, const std::strin
   return now > 1 ? std::optional(fmt::format("{}={}", key, now / 2)) : std::nullopt;
 }
 
-std::vector<Remedy> remedies(const recipe::Recipe& recipe, const ScalePlan& now, torch::Device device,
-                             int64_t processes) {
+/// Planned, each change by itself.
+std::vector<Remedy> planned_remedies(const recipe::Recipe& recipe, const ScalePlan& now, torch::Device device,
+                                     int64_t processes) {
   std::vector<std::string> changes = {"train.recompute=blocks"};
   if (device.is_cuda()) changes.push_back("precision=bf16_mixed");
   for (const auto& half : {halved(recipe, "train.micro_batch", now.micro_batch), halved(recipe, "train.max_tokens"),
@@ -62,9 +66,24 @@ std::vector<Remedy> remedies(const recipe::Recipe& recipe, const ScalePlan& now,
   for (const std::string& change : changes)
     if (const auto plan = plan_with(recipe, change, processes))
       all.push_back({change, now.memory.total() - now.memory.snapshots - plan->memory.total()});
+  return all;
+}
+
+/// By what is known of the recipe as it is: half the samples make half the activations, half the width at most half of all.
+std::vector<Remedy> halvings(const recipe::Recipe& recipe, const MemoryEstimate& now) {
+  std::vector<Remedy> all;
+  for (const char* key : {"train.micro_batch", "train.max_tokens", "train.max_sentences"})
+    if (const auto half = halved(recipe, key)) all.push_back({*half, now.activations / 2});
+  if (const auto half = halved(recipe, "model.hidden_size")) all.push_back({*half, (now.total() - now.snapshots) / 2});
+  return all;
+}
+
+/// Those that save most, and what copies to save take.
+std::vector<Remedy> best_of(std::vector<Remedy> all, const recipe::Recipe& recipe, const MemoryEstimate& now,
+                            torch::Device device) {
   if (const auto saving = recipe.read<CheckpointOptions>("checkpoint"); device.is_cpu()) {
-    if (saving.async) all.push_back({"checkpoint.async=false", now.memory.checkpoint()});
-    if (saving.keep_best > 0) all.push_back({"checkpoint.keep_best=0", now.memory.checkpoint()});
+    if (saving.async) all.push_back({"checkpoint.async=false", now.checkpoint()});
+    if (saving.keep_best > 0) all.push_back({"checkpoint.keep_best=0", now.checkpoint()});
   }
   std::erase_if(all, [](const Remedy& remedy) { return remedy.saves < 1 << 20; });
   std::stable_sort(all.begin(), all.end(), [](const Remedy& a, const Remedy& b) { return a.saves > b.saves; });
@@ -98,16 +117,18 @@ bool is_out_of_memory(const std::exception& error) {
 }
 
 ResourceError out_of_memory(const std::exception& error, const recipe::Recipe& recipe, torch::Device device,
-                            int64_t processes, const std::string& doing) {
+                            int64_t processes, const std::string& doing, const std::optional<MemoryEstimate>& known) {
   std::string message = "out of memory " + doing + words_of(error);
   std::string hint = "use a smaller model or batch; `sst-train estimate` shows what is needed";
-  if (auto now = plan_with(recipe, "", processes)) {
+  const auto plan = plan_with(recipe, "", processes);
+  if (auto now = plan ? std::optional(plan->memory) : known) {
     const int64_t copies = recipe.read<CheckpointOptions>("checkpoint").copies_in_memory();
-    if (device.is_cpu()) now->memory.snapshots = static_cast<double>(copies) * now->memory.checkpoint();
-    message += fmt::format("; the run takes about {} ({}), {} are free now", human_bytes(now->memory.total()),
-                           kinds_of(now->memory), human_bytes(static_cast<double>(tensor::free_memory_bytes(device))));
+    if (device.is_cpu()) now->snapshots = static_cast<double>(copies) * now->checkpoint();
+    message += fmt::format("; the run takes about {} ({}), {} are free now", human_bytes(now->total()), kinds_of(*now),
+                           human_bytes(static_cast<double>(tensor::free_memory_bytes(device))));
     std::vector<std::string> advice;
-    for (const Remedy& remedy : remedies(recipe, *now, device, processes))
+    const auto found = plan ? planned_remedies(recipe, *plan, device, processes) : halvings(recipe, *now);
+    for (const Remedy& remedy : best_of(found, recipe, *now, device))
       advice.push_back(fmt::format("{} (saves {})", remedy.override_text, human_bytes(remedy.saves)));
     if (!advice.empty()) hint = "give " + join(advice, ", or ") + "; the last checkpoint is kept";
   }

@@ -99,7 +99,7 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 bool RunFolder::holds_a_run(const std::filesystem::path& path) {
-  return path_exists(path / "run.json") || path_exists(path / "checkpoints");
+  return path_surely_exists(path / "run.json") || path_surely_exists(path / "checkpoints");
 }
 
 bool RunFolder::is_aside(const std::filesystem::path& path) {
@@ -107,7 +107,7 @@ bool RunFolder::is_aside(const std::filesystem::path& path) {
 }
 
 void RunFolder::move_aside(const std::filesystem::path& path) {
-  if (!path_exists(path)) return;
+  if (!path_surely_exists(path)) return;
   if (!is_folder(path)) throw UserError("'" + path.string() + "' is a file, not a run directory");
   const auto normal = path.lexically_normal();
   const auto without_slash = normal.has_filename() ? normal : normal.parent_path();

@@ -91,6 +91,12 @@ class Session {
   std::filesystem::path resume_point(checkpoint::Store& store) const;
   void announce(const std::optional<checkpoint::Contents>& from, int64_t attempt) const;
   void show_essentials() const;
+  /// Runs `action`; its end for want of memory says what the run needs and what would help.
+  template <class Doing, class Action>
+  auto advised(const Doing& doing, const Action& action) const {
+    const torch::Device device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device);
+    return explaining_memory(recipe_, device, group_->size(), estimated_, doing, action);
+  }
   void start();
 
   recipe::Recipe recipe_;
@@ -98,6 +104,7 @@ class Session {
   std::filesystem::path run_dir_;
   std::shared_ptr<const dist::Group> group_ = dist::Group::alone();
   Assembly assembly_;
+  std::optional<MemoryEstimate> estimated_;  ///< once the model is built
   std::optional<tensor::TensorMemoryMeter> meter_;
 };
 
@@ -139,12 +146,16 @@ void Session::share_start() const {
 }
 
 TrainOutcome Session::dry_run() {
-  assembly_ = assemble(recipe_, group_);
+  advised([] { return "while building the model"; }, [&] { assembly_ = assemble(recipe_, group_); });
   match_rates(assembly_, recipe_);
+  advised([] { return "while trying a step"; }, [&] { estimated_ = estimate_memory(assembly_); });
   show_essentials();
-  assembly_.method->on_start(*assembly_.optimizer);
-  assembly_.averages.start(assembly_.task->model());
-  const StepResult result = training_step(assembly_, 0);
+  const StepResult result = advised([] { return "in the first step"; },
+                                    [&] {
+                                      assembly_.method->on_start(*assembly_.optimizer);
+                                      assembly_.averages.start(assembly_.task->model());
+                                      return training_step(assembly_, 0);
+                                    });
   log::info("dry run: the first step's loss is {:.4f}, its gradient norm {:.4g}; nothing was written", result.loss,
             result.gradient_norm);
   return {.code = ExitCode::kDone, .run_dir = run_dir_, .results = {}};
@@ -198,11 +209,7 @@ TrainOutcome Session::run_locked() {
   } close_log;
   try {
     if (folder) announce(from, folder->attempts());
-    const torch::Device device = resolve_device(recipe_.read<RuntimeOptions>("runtime").device);
-    const auto advised = [&](const auto& doing, const auto& action) {
-      return explaining_memory(recipe_, device, group_->size(), doing, action);
-    };
-    meter_.emplace(device.type());
+    meter_.emplace(resolve_device(recipe_.read<RuntimeOptions>("runtime").device).type());
     advised([] { return "while building the model"; }, [&] { assembly_ = assemble(recipe_, group_); });
     group_->require_same("data", assembly_.task->data_sha256());
     match_rates(assembly_, recipe_);
@@ -218,6 +225,7 @@ TrainOutcome Session::run_locked() {
       assembly_.averages.start(assembly_.task->model());
       state.evaluation_due = assembly_.eval.at_start;
     }
+    advised([] { return "while trying a step"; }, [&] { estimated_ = estimate_memory(assembly_); });
     show_essentials();
 
     Journal journal(run_dir_,
@@ -290,6 +298,9 @@ TrainOutcome Session::run_locked() {
   } catch (const Error& error) {
     if (folder) folder->end_attempt("failed", static_cast<int>(error.code()), error.what());
     throw;
+  } catch (const std::filesystem::filesystem_error& error) {
+    if (folder) folder->end_attempt("failed", static_cast<int>(ExitCode::kResources), error.what());
+    throw;
   } catch (const std::exception& error) {
     if (folder) folder->end_attempt("failed", static_cast<int>(ExitCode::kInternal), error.what());
     throw;
@@ -330,7 +341,7 @@ void Session::show_essentials() const {
   line("parameters",
        fmt::format("{} total, {} trainable ({:.1f} %)", with_thousands(counts.total), with_thousands(counts.trainable),
                    100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total)));
-  line("memory", human_bytes(estimate_memory(assembly_).total()) + " of tensors, estimated");
+  line("memory", human_bytes(estimated_->total()) + " of tensors, estimated");
   line("device",
        fmt::format("{}, {}, {}{} threads", assembly_.device.str(), assembly_.precision.params,
                    group_->is_alone() ? "" : fmt::format("{} processes of ", group_->size()), at::get_num_threads()));

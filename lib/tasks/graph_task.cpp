@@ -61,10 +61,10 @@ std::vector<std::pair<std::string, std::string>> GraphTask::facts() const {
 }
 
 double GraphTask::step_bytes(double gradients) const {
-  if (tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
+  if (!pass_ && tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
     const auto other = again();
     other->build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
-    return other->step_bytes(0) + gradients;
+    pass_ = PassBytes{.without = other->step_bytes(0), .is_of_another = true};
   }
   if (!pass_)
     pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,

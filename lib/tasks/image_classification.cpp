@@ -93,10 +93,11 @@ std::vector<std::pair<std::string, std::string>> ImageClassification::facts() co
 }
 
 double ImageClassification::step_bytes(double gradients) const {
-  if (tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
+  if (!pass_ && tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
     ImageClassification other(recipe_);
+    other.compute_ = compute_;
     other.build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
-    return other.step_bytes(0) + gradients;
+    pass_ = PassBytes{.without = other.step_bytes(0), .is_of_another = true};
   }
   if (!pass_)
     pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,

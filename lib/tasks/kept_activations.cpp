@@ -15,8 +15,9 @@ using tensor::TensorMemoryMeter;
 using Outer = TensorMemoryMeter::Outer;
 using torch::Tensor;
 
-/// Backward that leaves no gradient in the model and none in what a method derives from it.
+/// Backward that leaves no gradient in the model and none in what a method derives from it. None where the model is only used.
 std::vector<Tensor> gradients_of(const Tensor& loss, const std::vector<Tensor>& inputs) {
+  if (!loss.requires_grad()) return {};
   return torch::autograd::grad({loss}, inputs, /*grad_outputs=*/{}, /*retain_graph=*/std::nullopt,
                                /*create_graph=*/false, /*allow_unused=*/true);
 }

@@ -33,10 +33,15 @@ struct PassBytes {
   double gradients = 0;       ///< of all tensors that train
   double with_gradients = 0;  ///< the most at a time, each gradient kept
   double without = 0;         ///< each gone as soon as it is made
+  bool is_of_another =
+      false;  ///< of a copy with plain matrices: gradients are not those of this model, and come on top
 
   /// `kept`: the bytes of gradients that are not gone as soon as they are made. Those of what a method derives from its
   /// tensors are not tried here; they come as activations go.
-  double at_once(double kept) const { return kept < gradients ? without : std::max(with_gradients, kept); }
+  double at_once(double kept) const {
+    if (is_of_another) return without + kept;
+    return kept < gradients ? without : std::max(with_gradients, kept);
+  }
 };
 
 PassBytes measure_pass(const std::function<torch::Tensor()>& loss, const torch::nn::Module& model,

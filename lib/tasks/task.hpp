@@ -113,6 +113,7 @@ class Task {
 
  protected:
   const dist::Group& group() const { return *group_; }
+  void share_with(const Task& other) { group_ = other.group_; }  ///< the same processes
 
  private:
   std::shared_ptr<const dist::Group> group_ = dist::Group::alone();

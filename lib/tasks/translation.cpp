@@ -88,6 +88,7 @@ Workload Translation::workload() const {
 
 void Translation::build(const nn::Build& build) {
   device_ = build.tensors.device();
+  type_ = torch::typeMetaToScalarType(build.tensors.dtype());
   model_ = models::make_translation_model(recipe_.model, vocabulary_, build);
 }
 

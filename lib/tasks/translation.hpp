@@ -115,6 +115,7 @@ class Translation final : public Task {
   mutable std::optional<std::pair<int64_t, data::PairBatches>> epoch_;  ///< the one that make_step asked for last
   std::shared_ptr<models::TranslationModel> model_;
   torch::Device device_ = torch::kCPU;
+  torch::ScalarType type_ = torch::kFloat32;
   std::optional<torch::ScalarType> compute_;
   mutable std::optional<double> at_once_;
   struct Step {

@@ -37,6 +37,14 @@ double Translation::step_bytes(double gradients) const {
 /// Of the largest batch of the first epoch, measured with an eighth and with a quarter of its sentences, the longest one among them.
 double Translation::bytes_at_once() const {
   if (at_once_) return *at_once_;
+  if (device_.is_meta()) {  // what it keeps with plain matrices on a CPU
+    Translation other(recipe_);
+    other.share_with(*this);
+    other.corpora_ = corpora_;
+    other.compute_ = compute_;
+    other.build({.tensors = torch::TensorOptions(type_), .init = {.kind = nn::InitScheme::Kind::kZero}});
+    return *(at_once_ = other.bytes_at_once());
+  }
   const auto& lengths = corpus("train").lengths();
   const auto epoch = epoch_of(corpus("train"), 0);
   const auto pairs = epoch[largest_batch(epoch)];

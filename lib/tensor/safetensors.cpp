@@ -7,6 +7,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 
 #include "core/error.hpp"
 
@@ -115,9 +116,14 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path, std::string*
     file.tensors.emplace(entry.name, tensor);
     if (sha256 == nullptr) continue;
     if (hashing.valid()) hashing.get();
-    hashing = std::async(std::launch::async, [&digest, tensor] {
+    const auto hash = [&digest, tensor] {
       digest.update({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
-    });
+    };
+    try {
+      hashing = std::async(std::launch::async, hash);
+    } catch (const std::system_error&) {  // no thread is to be had
+      hash();
+    }
   }
   if (hashing.valid()) hashing.get();
   if (sha256 != nullptr) *sha256 = digest.hex();

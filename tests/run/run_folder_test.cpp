@@ -129,16 +129,17 @@ TEST_CASE("an attempt sweeps away the files that a killed one had half written",
   const TemporaryFolder folder;
   RunFolder run(folder / "r");
   fs::create_directories(folder / "r/eval/step-00000010");
-  for (const char* left : {"run.json.tmp-12", "eval/step-00000010/samples.txt.tmp-14514"})
+  for (const char* left : {"run.json.tmp-99999999", "eval/step-00000010/samples.txt.tmp-99999998"})
     write_file_synced(folder / "r" / left, "half");
-  for (const char* kept : {"eval/step-00000010/samples.txt", "log.tmp-x", "notes.tmp-"})
+  for (const char* kept : {"eval/step-00000010/samples.txt", "log.tmp-x", "notes.tmp-", "report.md.tmp-1"})
     write_file_synced(folder / "r" / kept, "whole");
   run.begin_attempt(recipe::Recipe(), {}, 0);
-  CHECK_FALSE(fs::exists(folder / "r/run.json.tmp-12"));
-  CHECK_FALSE(fs::exists(folder / "r/eval/step-00000010/samples.txt.tmp-14514"));
+  CHECK_FALSE(fs::exists(folder / "r/run.json.tmp-99999999"));
+  CHECK_FALSE(fs::exists(folder / "r/eval/step-00000010/samples.txt.tmp-99999998"));
   CHECK(fs::exists(folder / "r/eval/step-00000010/samples.txt"));
   CHECK(fs::exists(folder / "r/log.tmp-x"));
   CHECK(fs::exists(folder / "r/notes.tmp-"));
+  CHECK(fs::exists(folder / "r/report.md.tmp-1"));  // whose process lives
 }
 
 TEST_CASE("an attempt sweeps away the addresses that killed leaders left", "[run]") {
