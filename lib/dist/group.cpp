@@ -138,12 +138,14 @@ std::vector<std::string> Group::gather(const std::string& text) const {
   const auto length = static_cast<int64_t>(text.size());
   const auto longest = static_cast<int64_t>(largest(static_cast<double>(length)));
   torch::Tensor bytes = torch::zeros({longest}, torch::kUInt8);
-  std::memcpy(bytes.data_ptr<uint8_t>(), text.data(), text.size());
+  if (!text.empty()) std::memcpy(bytes.data_ptr<uint8_t>(), text.data(), text.size());  // no bytes have no address
   const torch::Tensor lengths = gather(torch::tensor({length}, torch::kInt64)), rows = gather(bytes);
   std::vector<std::string> texts;
   for (int64_t rank = 0; rank < size_; ++rank)
-    texts.emplace_back(reinterpret_cast<const char*>(rows.select(0, rank).const_data_ptr<uint8_t>()),
-                       static_cast<size_t>(lengths[rank].item<int64_t>()));
+    if (const auto size = static_cast<size_t>(lengths[rank].item<int64_t>()); size > 0)
+      texts.emplace_back(reinterpret_cast<const char*>(rows.select(0, rank).const_data_ptr<uint8_t>()), size);
+    else
+      texts.emplace_back();
   return texts;
 }
 
