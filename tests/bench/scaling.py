@@ -81,7 +81,8 @@ def main():
     arguments = parser.parse_args()
     python = peers.python(arguments.install, packages=["torch==2.13.0", "numpy"])
     words = [arguments.recipe, f"data_root={arguments.data}", "sweep=null", "eval.every=off", "logging.every=1",
-             f"checkpoint.every={10 ** 6}", "checkpoint.keep_best=0", f"train.max_steps={arguments.steps}"]
+             f"checkpoint.every={10 ** 6}", "checkpoint.keep_best=0", f"train.max_steps={arguments.steps}",
+             "schedule.name=constant", "schedule.warmup_steps=0"]
     shown = json.loads(subprocess.run([arguments.program, "show", *words, "--json"], check=True, text=True,
                                       stdout=subprocess.PIPE).stdout)
     tokens = shown["train.global_batch_tokens"]
