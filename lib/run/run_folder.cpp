@@ -52,7 +52,7 @@ nlohmann::json environment(const std::vector<std::string>& arguments) {
           {"variables", allowed_variables()}};
 }
 
-bool is_rendezvous(const std::string& name) { return name.rfind(dist::kRendezvous, 0) == 0; }
+bool is_rendezvous(const std::string& name) { return starts_with(name, dist::kRendezvous); }
 
 /// Of leaders that were killed while they waited for their others. Ours has met them, and no other job can train here while we
 /// hold the lock.
