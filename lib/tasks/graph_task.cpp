@@ -61,11 +61,7 @@ std::vector<std::pair<std::string, std::string>> GraphTask::facts() const {
 }
 
 double GraphTask::step_bytes(double gradients) const {
-  if (!pass_ && tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
-    const auto other = again();
-    other->build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
-    pass_ = PassBytes{.without = other->step_bytes(0), .is_of_another = true};
-  }
+  if (!pass_ && tensors_.device().is_meta()) pass_ = measure_copy(*again(), tensors_);
   if (!pass_)
     pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,
                          tensors_.device().type());

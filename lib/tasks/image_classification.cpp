@@ -93,11 +93,10 @@ std::vector<std::pair<std::string, std::string>> ImageClassification::facts() co
 }
 
 double ImageClassification::step_bytes(double gradients) const {
-  if (!pass_ && tensors_.device().is_meta()) {  // what it keeps with plain matrices on a CPU
-    ImageClassification other(recipe_);
-    other.compute_ = compute_;
-    other.build({.tensors = tensors_.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
-    pass_ = PassBytes{.without = other.step_bytes(0), .is_of_another = true};
+  if (!pass_ && tensors_.device().is_meta()) {
+    ImageClassification copy(recipe_);
+    copy.compute_ = compute_;
+    pass_ = measure_copy(copy, tensors_);
   }
   if (!pass_)
     pass_ = measure_pass([this] { return training_loss({.training = true, .compute = compute_}).sum; }, *model_,

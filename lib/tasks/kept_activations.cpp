@@ -114,4 +114,9 @@ PassBytes measure_pass(const std::function<Tensor()>& loss, const torch::nn::Mod
   return bytes;
 }
 
+PassBytes measure_copy(Task& copy, const torch::TensorOptions& tensors) {
+  copy.build({.tensors = tensors.device(torch::kCPU), .init = {.kind = nn::InitScheme::Kind::kZero}});
+  return {.without = copy.step_bytes(0), .is_of_another = true};
+}
+
 }  // namespace sst::tasks

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "tasks/task.hpp"
+
 namespace sst::tasks {
 
 /// Bytes that one forward pass keeps for backward: for each sample, and whatever their number. Beside them, for each sample:
@@ -46,5 +48,8 @@ struct PassBytes {
 
 PassBytes measure_pass(const std::function<torch::Tensor()>& loss, const torch::nn::Module& model,
                        c10::DeviceType device);
+
+/// For a model without data (device meta): what `copy`, the same task and not built yet, takes with plain matrices on a CPU.
+PassBytes measure_copy(Task& copy, const torch::TensorOptions& tensors);
 
 }  // namespace sst::tasks
