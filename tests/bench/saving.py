@@ -3,7 +3,7 @@
 turns, with checkpoint.async and without.
 
     ninja -C build/dev sst-train
-    python3 tests/bench/saving.py [--steps 13] [--every 4] [--repeats 2] [--threads 2]
+    python3 tests/bench/saving.py [--steps 15] [--every 4] [--repeats 2] [--threads 2]
 
 The share is of 100 steps with one save. The text is made, the tokenizer that of bytes: a step costs what it always does.
 """
@@ -22,11 +22,14 @@ WARM_UP = 2
 
 
 def recipe(folder, steps):
-    (folder / "text.txt").write_bytes(bytes(random.Random(1).choices(range(32, 127), k=4096 * steps)))
-    return ["builtin:lm/opt_125m", f"data_root={folder}", "data.format=text", "data.train=text.txt",
-            "data.valid_fraction=0", "data.seq_len=512", "tokenizer.type=bytes", "tokenizer.model=null",
-            "method={name: full}", "train.global_batch_tokens=1024", "train.recompute=none", "precision=fp32",
-            f"train.max_steps={steps}", "eval.every=off", "checkpoint.keep_best=0", "logging.every=1", "sweep=null"]
+    letters = random.Random(1)
+    for name in ("train", "valid"):
+        (folder / f"{name}.txt").write_bytes(bytes(letters.choices(range(32, 127), k=4096 * steps)))
+    return ["builtin:lm/opt_125m", f"data_root={folder}",
+            "data={format: text, train: train.txt, valid: valid.txt, seq_len: 512}", "data.valid_fraction=null",
+            "tokenizer.type=bytes", "tokenizer.model=null", "method={name: full}", "train.global_batch_tokens=1024", "train.recompute=none", "precision=fp32",
+            f"train.max_steps={steps}", "eval.every=off", "checkpoint.keep_best=0", "schedule.warmup_steps=0",
+            "logging.every=1", "sweep=null"]
 
 
 def seconds_of_steps(program, words, threads):
@@ -47,7 +50,7 @@ def seconds_of_steps(program, words, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, default=peers.ROOT / "build/dev/apps/sst_train/sst-train")
-    parser.add_argument("--steps", type=int, default=13)
+    parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--every", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
