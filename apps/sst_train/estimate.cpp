@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "run/assembly.hpp"
+#include "run/device.hpp"
 #include "run/out_of_memory.hpp"
 #include "run/scale_plan.hpp"
 #include "run/training_step.hpp"

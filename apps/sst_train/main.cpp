@@ -25,13 +25,17 @@ constexpr const char* kFooter =
     "7 processes that lost or do not find each other, 10 --require not met, 75 stopped early with a good\n"
     "checkpoint (run the same command again), 130 interrupted from the keyboard, 1 a bug.";
 
+bool names_a_recipe(const std::string& word) {
+  return ends_with(word, ".yaml") || ends_with(word, ".yml") || starts_with(word, "builtin:");
+}
+
 /// `sst-train recipe.yaml …` means `sst-train train recipe.yaml …`.
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   if (arguments.empty()) return arguments;
   const std::string& first = arguments.front();
   const bool is_verb =
       std::any_of(verbs().begin(), verbs().end(), [&](const Verb& verb) { return first == verb.name; });
-  if (!is_verb && (ends_with(first, ".yaml") || ends_with(first, ".yml"))) arguments.insert(arguments.begin(), "train");
+  if (!is_verb && names_a_recipe(first)) arguments.insert(arguments.begin(), "train");
   return arguments;
 }
 
@@ -42,8 +46,9 @@ void check_verb(const std::vector<std::string>& arguments) {
   for (const Verb& verb : verbs()) names.emplace_back(verb.name);
   if (std::find(names.begin(), names.end(), arguments.front()) != names.end()) return;
   const auto nearest = did_you_mean(arguments.front(), names);
-  throw UserError("'" + arguments.front() + "' is no verb and no recipe (recipes end in .yaml or .yml)",
-                  nearest ? "did you mean '" + *nearest + "'?" : "verbs: " + join(names, ", "));
+  throw UserError(
+      "'" + arguments.front() + "' is no verb and no recipe (those end in .yaml or .yml, or begin with builtin:)",
+      nearest ? "did you mean '" + *nearest + "'?" : "verbs: " + join(names, ", "));
 }
 
 void add_common_flags(CLI::App& command, CommonFlags& flags) {

@@ -66,6 +66,10 @@ void fail_exchange(const std::exception& error) {
   std::string reason = split(text, '\n').front();
   if (const size_t advice = reason.find(" This is typically caused by"); advice != std::string::npos)
     reason.resize(advice);
+  if (reason.find("NCCL") != std::string::npos && reason.find("invalid usage") != std::string::npos)
+    throw DistributedError("NCCL refuses to connect these processes: " + reason,
+                           "do two of them have one GPU? Start no more than a machine has, or give "
+                           "distributed.backend=gloo; NCCL_DEBUG=WARN makes NCCL say more");
   throw DistributedError("another process was lost, or is late: " + reason,
                          "its own message says why (of a run: in log.rank1.txt and so on in its directory); a run that "
                          "is started again goes on from its last checkpoint");

@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <fmt/format.h>
-#include <torch/cuda.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 #include "core/text.hpp"
 #include "methods/registry.hpp"
 #include "optim/registry.hpp"
+#include "run/device.hpp"
 #include "tasks/registry.hpp"
 #include "tensor/device_memory.hpp"
 #include "tensor/memory_meter.hpp"
@@ -118,20 +118,6 @@ int64_t last_step(const TrainOptions& train, const recipe::StepUnits& step) {
 }
 
 }  // namespace
-
-torch::Device resolve_device(const std::string& name) {
-  if (name == "cpu") return torch::kCPU;
-  const bool available = torch::cuda::is_available();
-  if (name == "auto") return available ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
-  const torch::Device device(name);
-  if (!available)
-    throw UserError("runtime.device is '" + name + "', but no CUDA device was found",
-                    "use runtime.device=cpu, or run `sst-train doctor`");
-  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count()))
-    throw UserError("runtime.device is '" + name + "', but there are " + std::to_string(torch::cuda::device_count()) +
-                    " CUDA devices");
-  return device.has_index() ? device : torch::Device(torch::kCUDA, 0);
-}
 
 ParameterCounts count_parameters(const Assembly& assembly) {
   ParameterCounts counts;

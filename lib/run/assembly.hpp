@@ -20,9 +20,6 @@
 
 namespace sst::run {
 
-/// What `runtime.device` names. Throws UserError when this machine has no such device.
-torch::Device resolve_device(const std::string& name);
-
 /// Everything a recipe means, made: data and model (task), method, optimizer, schedule.
 struct Assembly {
   RunOptions run;

@@ -3,6 +3,7 @@
 #include "checkpoint/store.hpp"
 #include "core/memory.hpp"
 #include "run/assembly.hpp"
+#include "run/device.hpp"
 #include "run/precision.hpp"
 #include "run/snapshot.hpp"
 

@@ -195,7 +195,8 @@ struct RuntimeOptions {
   template <class Field>
   void describe(Field& field) {
     using namespace recipe;
-    field(device, "device", one_of({"auto", "cpu", "cuda", "cuda:N"}), "where tensors live");
+    field(device, "device", one_of({"auto", "cpu", "cuda", "cuda:N"}),
+          "where tensors live; by auto and cuda each process of a machine has a GPU of its own");
     field(threads, "threads", at_least(0), "CPU threads; 0: automatic");
     field(deterministic, "deterministic", anything(), "same bits on every run");
     field(attention, "attention", one_of({"auto", "flash", "math"}),

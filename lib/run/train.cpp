@@ -19,6 +19,7 @@
 #include "recipe/sweep.hpp"
 #include "report/metric_words.hpp"
 #include "report/pages.hpp"
+#include "run/device.hpp"
 #include "run/final_results.hpp"
 #include "run/out_of_memory.hpp"
 #include "run/recipe_schema.hpp"

@@ -1,6 +1,7 @@
 #include "tensor/device_memory.hpp"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
 
 #include "core/memory.hpp"
 
@@ -28,7 +29,9 @@ int64_t peak_reserved_bytes(torch::Device gpu) {
 }
 
 torch::Tensor ready_to_send(torch::Tensor tensor, torch::Device device) {
-  return device.is_cuda() ? tensor.pin_memory() : tensor;
+  if (!device.is_cuda()) return tensor;
+  const c10::DeviceGuard guard(device);  // a thread of its own begins with GPU 0, and would take memory there
+  return tensor.pin_memory();
 }
 
 torch::Tensor send_to(const torch::Tensor& tensor, torch::Device device) {

@@ -148,7 +148,7 @@ struct Trained {
 };
 
 Trained& trained_model() {
-  static Trained model;
+  static Trained& model = *new Trained;  // never freed: at the end of main CUDA may be gone before it
   return model;
 }
 
