@@ -222,7 +222,7 @@ TEST_CASE("recipes are shipped inside the program", "[end_to_end]") {
   CHECK_THAT(all, ContainsSubstring("papers/sst_table_05.yaml"));
   CHECK(all.find("smoke/") == std::string::npos);
   CHECK_THAT(program.run({"recipes", "ls", "SMOKE"}).out, ContainsSubstring("smoke/lm_sst.yaml"));
-  CHECK_THAT(program.run({"builtin:quickstart", "--dry-run"}).out, ContainsSubstring("quickstart"));
+  CHECK(program.run({"builtin:quickstart", "--dry-run"}).code == 0);
   const Outcome unknown = program.run({"recipes", "show", "quickstrat"});
   CHECK(unknown.code == 2);
   CHECK_THAT(unknown.err, ContainsSubstring("did you mean 'quickstart'?"));
