@@ -47,7 +47,7 @@ TEST_CASE("the recipes of the weight-decay study train, branch off and match", "
                    "small", {"0", "0.2", "0.6"}, {"00001000", "00003000", "00005000"}, {"_controls", "_stress"}),
                std::tuple<std::string, Words, Words, Words>(
                    "gpt2_124m", {"0", "0.1", "0.3"}, {"00010000", "00020000", "00030000", "00040000", "00050000"},
-                   {"_all", "_sgd", "_l2", "_bf16"}));
+                   {"_all", "_sgd", "_l2", "_bf16", "_slow"}));
   const TemporaryFolder folder;
   testing::write_smoke_texts(folder.path());
   const Program program(folder.path());
