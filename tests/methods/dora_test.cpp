@@ -85,6 +85,21 @@ TEST_CASE("DoRA's lengths moved alone scale rows only", "[methods][dora]") {
   CHECK(distance(map->dense_weight(), spec_of(4, 7).initial_weight * factors.unsqueeze(1)) < kTight);
 }
 
+TEST_CASE("DoRA drops inputs of the update alone, and keeps its mean", "[methods][dora]") {
+  const auto map = dora_map(4, 7, /*alpha=*/4, /*dropout=*/0.5);
+  const Tensor x = gaussian({3, 7}, 7);
+  const torch::NoGradGuard no_grad;
+  const auto at_step = [&](int64_t step) { return map->forward(x, {.training = true, .seed = 1, .step = step}); };
+  CHECK(distance(at_step(0), map->forward(x)) < kTight);  // while B is zero there is no update to drop from
+  set_values(*map, "lora_b", gaussian({4, 2}, 5));
+  CHECK(distance(at_step(0), map->forward(x)) > 0.1);
+  constexpr int64_t kSteps = 4000;
+  Tensor sum = torch::zeros({3, 4}, torch::kFloat64);
+  for (int64_t step = 0; step < kSteps; ++step) sum += at_step(step);
+  const Tensor expected = map->forward(x);
+  CHECK(distance(sum / kSteps, expected) < 0.05 * expected.abs().max().item<double>());
+}
+
 TEST_CASE("a DoRA row without length stays zero", "[methods][dora]") {
   auto spec = spec_of(3, 4);
   spec.initial_weight[1].zero_();
