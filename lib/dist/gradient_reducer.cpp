@@ -2,6 +2,7 @@
 
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <tuple>
@@ -14,7 +15,9 @@
 namespace sst::dist {
 namespace {
 
-constexpr size_t kBucketBytes = size_t{25} << 20, kFirstBucketBytes = size_t{1} << 20;  // as torch's own
+constexpr size_t kMostBucketBytes = size_t{25} << 20, kFirstBucketBytes = size_t{1} << 20;  // as torch's own
+constexpr size_t kBuckets =
+    16;  // about, of a model with fewer bytes: in one bucket nothing would be sent until backward ends
 
 using torch::Tensor;
 
@@ -71,7 +74,10 @@ std::vector<std::vector<size_t>> buckets_of(const std::vector<Tensor>& tensors, 
   const std::vector<Tensor> reversed(tensors.rbegin(), tensors.rend());
   std::vector<int64_t> indices(tensors.size());
   for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(offset + indices.size() - 1 - i);
-  return std::get<0>(c10d::compute_bucket_assignment_by_size(reversed, {kFirstBucketBytes, kBucketBytes}, {}, indices));
+  size_t bytes = 0;
+  for (const Tensor& tensor : tensors) bytes += tensor.nbytes();
+  const size_t bucket = std::clamp(bytes / kBuckets, kFirstBucketBytes, kMostBucketBytes);
+  return std::get<0>(c10d::compute_bucket_assignment_by_size(reversed, {kFirstBucketBytes, bucket}, {}, indices));
 }
 
 template <class GradientOf>
@@ -95,7 +101,7 @@ class GradientReducer::Impl {
     if (!tensors.empty())
       for (auto& bucket : buckets_of(tensors, sharded.size())) buckets.push_back(std::move(bucket));
     reducer_ = std::make_shared<c10d::Reducer>(
-        all, buckets, group, std::vector<bool>(all.size(), false), static_cast<int64_t>(kBucketBytes),
+        all, buckets, group, std::vector<bool>(all.size(), false), static_cast<int64_t>(kMostBucketBytes),
         /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/false, std::unordered_map<size_t, std::string>{},
         static_cast<int64_t>(kFirstBucketBytes),
         /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::vector<int64_t>{});

@@ -9,14 +9,19 @@ Four things are measured in turns: (a) one process, two threads; (b) two process
 runs side by side that know nothing of each other, each with half of the step: (b) without any exchange; (d) the
 all-reduce alone, of as many bytes between two processes, by PyTorch's Gloo. What is hidden is 1 - ((b) - (c)) / (d).
 --install makes a virtual environment with torch in build/peers for (d).
+
+--link 1gbit does all of it in a network of its own whose loopback carries that much and no more, as a wire between two
+machines would: then the exchange waits and needs no core, and what is hidden is seen. Needs root, unshare, ip and tc.
 """
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 
 import peers
@@ -34,6 +39,13 @@ for _ in range(12):
     seconds.append(time.monotonic() - start)
 print(statistics.median(seconds[2:]))
 """
+
+
+def in_network(link):
+    """Starts this program again where the loopback is a slow wire."""
+    script = ('ip link set lo up && tc qdisc add dev lo root tbf rate "$0" burst 256kb latency 10s && '
+              'SCALING_LINK="$0" exec "$@"')
+    os.execvp("unshare", ["unshare", "--net", "bash", "-c", script, link, sys.executable, *sys.argv])
 
 
 def start(program, words, folder, threads):
@@ -63,7 +75,8 @@ def measure(program, words, threads, copies=1):
 def all_reduce_seconds(python, numbers):
     with tempfile.TemporaryDirectory() as folder:
         children = [subprocess.Popen([python, "-c", ALL_REDUCE, str(rank), f"{folder}/store", str(numbers)],
-                                     stdout=subprocess.PIPE, text=True) for rank in range(2)]
+                                     env=os.environ | {"GLOO_SOCKET_IFNAME": "lo"}, stdout=subprocess.PIPE, text=True)
+                    for rank in range(2)]
         answers = [child.communicate()[0] for child in reversed(children)]
         if any(child.returncode != 0 for child in children):
             raise SystemExit("scaling: the all-reduce alone failed; --install makes the environment that it needs")
@@ -78,7 +91,11 @@ def main():
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--install", action="store_true")
+    parser.add_argument("--link", help="rate of the wire, as tc(8) writes it: 1gbit")
     arguments = parser.parse_args()
+    if arguments.link and os.environ.get("SCALING_LINK") != arguments.link:
+        peers.python(arguments.install, packages=["torch==2.13.0", "numpy"])  # there is no network inside
+        in_network(arguments.link)
     python = peers.python(arguments.install, packages=["torch==2.13.0", "numpy"])
     words = [arguments.recipe, f"data_root={arguments.data}", "sweep=null", "eval.every=off", "logging.every=1",
              f"checkpoint.every={10 ** 6}", "checkpoint.keep_best=0", f"train.max_steps={arguments.steps}",
