@@ -16,8 +16,8 @@ namespace sst::dist {
 namespace {
 
 constexpr size_t kMostBucketBytes = size_t{25} << 20, kFirstBucketBytes = size_t{1} << 20;  // as torch's own
-constexpr size_t kBuckets =
-    16;  // about, of a model with fewer bytes: in one bucket nothing would be sent until backward ends
+/// About so many of a small model: what lies in one bucket is not sent before backward ends.
+constexpr size_t kBuckets = 16;
 
 using torch::Tensor;
 

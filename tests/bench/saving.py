@@ -27,7 +27,8 @@ def recipe(folder, steps):
         (folder / f"{name}.txt").write_bytes(bytes(letters.choices(range(32, 127), k=4096 * steps)))
     return ["builtin:lm/opt_125m", f"data_root={folder}",
             "data={format: text, train: train.txt, valid: valid.txt, seq_len: 512}", "data.valid_fraction=null",
-            "tokenizer.type=bytes", "tokenizer.model=null", "method={name: full}", "train.global_batch_tokens=1024", "train.recompute=none", "precision=fp32",
+            "tokenizer.type=bytes", "tokenizer.model=null", "method={name: full}",
+            "train.global_batch_tokens=1024", "train.recompute=none", "precision=fp32",
             f"train.max_steps={steps}", "eval.every=off", "checkpoint.keep_best=0", "schedule.warmup_steps=0",
             "logging.every=1", "sweep=null"]
 
