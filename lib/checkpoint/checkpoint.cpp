@@ -25,8 +25,6 @@ constexpr const char* kManifest = "MANIFEST.json";
   throw CheckpointError("checkpoint '" + folder.string() + "': " + reason);
 }
 
-bool is_tensor_file(const fs::path& name) { return name.extension() == ".safetensors"; }
-
 /// JSON has no NaN: nlohmann writes null in its place, and the resumed run would differ without a word.
 void require_finite(const json& value, const std::string& path) {
   if (value.is_number_float())
@@ -36,7 +34,7 @@ void require_finite(const json& value, const std::string& path) {
 }
 
 /// A file of the checkpoint, read whole; whatever stands in the way is the checkpoint's fault.
-std::string read_part(const fs::path& folder, const char* name) {
+std::string read_part(const fs::path& folder, const std::string& name) {
   try {
     return read_file(folder / name);
   } catch (const std::exception& error) {
@@ -44,8 +42,8 @@ std::string read_part(const fs::path& folder, const char* name) {
   }
 }
 
-json parse_part(const fs::path& folder, const char* name) {
-  const json parsed = json::parse(read_part(folder, name), nullptr, /*allow_exceptions=*/false);
+json parse_part(const fs::path& folder, const char* name, const std::string& text) {
+  json parsed = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (parsed.is_discarded()) refuse(folder, std::string(name) + " is not valid JSON");
   return parsed;
 }
@@ -68,7 +66,7 @@ json read_manifest(const fs::path& folder) {
   if (!path_surely_exists(folder) || !is_folder(folder))
     throw CheckpointError("no checkpoint at '" + folder.string() + "'");
   if (!path_surely_exists(folder / kManifest)) refuse(folder, "MANIFEST.json is missing, so it was never completed");
-  json manifest = parse_part(folder, kManifest);
+  json manifest = parse_part(folder, kManifest, read_part(folder, kManifest));
   const auto has = [&](const char* key, auto is_type) {
     if (!manifest.is_object() || !manifest.contains(key) || !is_type(manifest[key]))
       refuse(folder, std::string("MANIFEST.json has no sound '") + key + "'");
@@ -119,16 +117,11 @@ void check_sum(const fs::path& folder, const std::string& name, const std::strin
     refuse(folder, name + " is damaged: its SHA-256 is not the one in the manifest");
 }
 
-void verify_file(const fs::path& folder, const std::string& name, const json& expected) {
+std::string read_verified(const fs::path& folder, const std::string& name, const json& expected) {
   check_size(folder, name, expected);
-  std::string sha256;
-  try {
-    sha256 = sha256_of_file(folder / name);
-  } catch (const DataError& unreadable) {
-    refuse(folder, unreadable.what());
-  }
-  check_sum(folder, name, sha256, expected);
-  if (is_tensor_file(name)) tensor::read_safetensors_header(folder / name);
+  std::string text = read_part(folder, name);
+  check_sum(folder, name, sha256_hex(text), expected);
+  return text;
 }
 
 /// Read and verified in one pass: at the speed of the disk.
@@ -138,11 +131,6 @@ tensor::NamedTensors read_tensors(const fs::path& folder, const std::string& nam
   auto file = tensor::read_safetensors(folder / name, &sha256);
   check_sum(folder, name, sha256, expected);
   return std::move(file.tensors);
-}
-
-Note verify(const fs::path& folder, const json& manifest) {
-  for (const std::string& name : files_of(manifest)) verify_file(folder, name, manifest["files"][name]);
-  return note_of(manifest);
 }
 
 }  // namespace
@@ -185,27 +173,25 @@ void write(const fs::path& folder, const Contents& contents, Note note) {
 
 Note read_note(const fs::path& folder) { return note_of(read_manifest(folder)); }
 
-Note verify(const fs::path& folder) { return verify(folder, read_manifest(folder)); }
-
 Contents load(const fs::path& folder) {
   const json manifest = read_manifest(folder);
   const json& files = manifest["files"];
   const Note note = note_of(manifest);
   Contents contents;
   contents.step = note.step;
-  for (const std::string& name : files_of(manifest))
-    if (!is_tensor_file(name)) verify_file(folder, name, files[name]);
-  contents.model = read_tensors(folder, "model.safetensors", files["model.safetensors"]);
-  contents.optimizer = read_tensors(folder, "optimizer.safetensors", files["optimizer.safetensors"]);
-  contents.method = read_tensors(folder, "method.safetensors", files["method.safetensors"]);
-  if (files.contains(kAverages)) contents.averages = read_tensors(folder, kAverages, files[kAverages]);
-  for (const std::string& name : files_of(manifest))
-    if (is_tokenizer_file(name)) contents.tokenizer[name] = read_part(folder, name.c_str());
-  contents.state = parse_part(folder, "state.json");
-  contents.rng = parse_part(folder, "rng.json");
-  contents.recipe_yaml = read_part(folder, "recipe.yaml");
   contents.recipe_hash = note.recipe_hash;
   contents.writer_version = note.writer_version;
+  const auto text = [&](const std::string& name) { return read_verified(folder, name, files[name]); };
+  contents.state = parse_part(folder, "state.json", text("state.json"));
+  contents.rng = parse_part(folder, "rng.json", text("rng.json"));
+  contents.recipe_yaml = text("recipe.yaml");
+  for (const std::string& name : files_of(manifest))
+    if (is_tokenizer_file(name)) contents.tokenizer[name] = text(name);
+  const auto tensors = [&](const std::string& name) { return read_tensors(folder, name, files[name]); };
+  contents.model = tensors("model.safetensors");
+  contents.optimizer = tensors("optimizer.safetensors");
+  contents.method = tensors("method.safetensors");
+  if (files.contains(kAverages)) contents.averages = tensors(kAverages);
   return contents;
 }
 

@@ -58,11 +58,7 @@ void write(const std::filesystem::path& folder, const Contents& contents, Note n
 ///   throws  CheckpointError naming folder and reason
 Note read_note(const std::filesystem::path& folder);
 
-/// Manifest first, then the size and hash of every file, then the safetensors headers.
-///   throws  CheckpointError naming folder, file and reason
-Note verify(const std::filesystem::path& folder);
-
-/// Verifies, then reads everything.
+/// Manifest first, then every file, its size and SHA-256 verified as it is read: small ones before the tensors.
 ///   throws  CheckpointError naming folder, file and reason
 Contents load(const std::filesystem::path& folder);
 

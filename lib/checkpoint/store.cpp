@@ -240,13 +240,13 @@ void Store::remove(const std::string& name) const {
   if (error) log::warning("cannot delete '{}': {}", doomed.string(), error.message());
 }
 
-std::optional<fs::path> Store::newest_good() const {
+std::optional<Store::Found> Store::newest_good() const {
   const auto folders = step_folders(folder_);
-  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+  for (auto step = folders.rbegin(); step != folders.rend(); ++step) {
+    const fs::path folder = folder_ / step->second;
     try {
-      if (!verify(folder_ / folder->second).weights_only) return folder_ / folder->second;
-      log::warning("skipped: {} holds no state of the optimizer, so training cannot go on from there",
-                   (folder_ / folder->second).string());
+      if (!read_note(folder).weights_only) return Found{folder, checkpoint::load(folder)};
+      log::warning("skipped: {} holds no state of the optimizer, so training cannot go on from there", folder.string());
     } catch (const CheckpointError& error) {
       log::warning("skipped: {}", error.what());
     }

@@ -49,9 +49,12 @@ class Store {
   std::filesystem::path save(const Contents& contents, const SaveOptions& options);
   std::filesystem::path save(const Contents& contents) { return save(contents, SaveOptions{}); }
 
-  /// The newest checkpoint that is whole and can be resumed from: its folder. Worse ones are skipped with a
-  /// warning.
-  std::optional<std::filesystem::path> newest_good() const;
+  struct Found {
+    std::filesystem::path folder;
+    Contents contents;
+  };
+  /// The newest checkpoint that is whole and can be resumed from. Worse ones are skipped with a warning.
+  std::optional<Found> newest_good() const;
 
   /// The folder of the best score by the manifests; of equal scores the earlier step.
   std::optional<std::filesystem::path> best() const;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -51,6 +52,15 @@ bool writes_still(const std::filesystem::path& file) {
   return pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
+constexpr size_t kBlockBytes = size_t{16} << 20;
+constexpr size_t kSector = 4096;  ///< what a disk may ask of the place and the size of bytes that reach it directly
+
+/// Whether anything changed. Some file systems refuse, here or when written to.
+bool pass_cache_by(int descriptor, bool wanted) {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  return flags >= 0 && ((flags & O_DIRECT) != 0) != wanted && ::fcntl(descriptor, F_SETFL, flags ^ O_DIRECT) == 0;
+}
+
 EVP_MD_CTX* digest_context(const std::shared_ptr<void>& context) { return static_cast<EVP_MD_CTX*>(context.get()); }
 
 }  // namespace
@@ -73,17 +83,21 @@ std::string Sha256::hex() {
   return text;
 }
 
-SyncedFile::SyncedFile(std::filesystem::path path)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+void SyncedFile::Freed::operator()(char* block) const { std::free(block); }
+
+SyncedFile::SyncedFile(std::filesystem::path path, Cache cache)
+    : path_(std::move(path)),
+      cache_(cache),
+      descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail_to_write(path_, errno);
 }
 
 SyncedFile::~SyncedFile() {
+  if (left_.valid()) left_.wait();
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void SyncedFile::write(std::string_view bytes) {
-  digest_.update(bytes);
   bytes_ += bytes.size();
   fault_point("file.write");
   const WriteFault fault = take_write_fault();
@@ -91,14 +105,44 @@ void SyncedFile::write(std::string_view bytes) {
   if (fault == WriteFault::kReadOnly) fail_to_write(path_, EROFS);
   if (fault == WriteFault::kShort) bytes = bytes.substr(0, bytes.size() / 2);
   while (!bytes.empty()) {
+    if (!filling_) filling_.reset(static_cast<char*>(std::aligned_alloc(kSector, kBlockBytes)));
+    if (!filling_) throw std::bad_alloc();
+    const size_t taken = bytes.copy(filling_.get() + filled_, kBlockBytes - filled_);
+    bytes.remove_prefix(taken);
+    filled_ += taken;
+    if (filled_ == kBlockBytes) hand_over();
+  }
+}
+
+/// std::async without a policy runs late, in get(), where no thread is to be had.
+void SyncedFile::hand_over() {
+  if (left_.valid()) left_.get();
+  if (!leaving_ && cache_ == Cache::kPassedBy) pass_cache_by(descriptor_, true);
+  std::swap(filling_, leaving_);
+  const std::string_view block(leaving_.get(), std::exchange(filled_, 0));
+  left_ = std::async([this, block] {
+    auto hashed = std::async([this, block] { digest_.update(block); });
+    put(block);
+    hashed.get();
+  });
+}
+
+void SyncedFile::put(std::string_view bytes) const {
+  while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EINVAL && pass_cache_by(descriptor_, false)) continue;  // not here, or not so few bytes
     if (written < 0) fail_to_write(path_, errno);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
 }
 
 FileDigest SyncedFile::finish() {
+  if (left_.valid()) left_.get();
+  pass_cache_by(descriptor_, false);  // it takes whole sectors only
+  const std::string_view rest(filling_.get(), filled_);
+  digest_.update(rest);
+  put(rest);
   if (::fsync(descriptor_) != 0) fail_to_write(path_, errno);
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0) fail_to_write(path_, errno);
@@ -108,6 +152,24 @@ FileDigest SyncedFile::finish() {
     throw ResourceError("wrote " + std::to_string(bytes_) + " bytes to '" + path_.string() + "', but it has " +
                         std::to_string(on_disk));
   return {bytes_, digest_.hex()};
+}
+
+FileReader::FileReader(std::filesystem::path path)
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) fail_to_read(path_, std::strerror(errno));
+}
+
+FileReader::~FileReader() { ::close(descriptor_); }
+
+void FileReader::read(uint64_t position, std::span<char> into) const {
+  while (!into.empty()) {
+    const ssize_t got = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(position));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_to_read(path_, std::strerror(errno));
+    if (got == 0) fail_to_read(path_, "it ends too early");
+    position += static_cast<uint64_t>(got);
+    into = into.subspan(static_cast<size_t>(got));
+  }
 }
 
 bool path_exists(const std::filesystem::path& path) {

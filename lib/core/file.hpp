@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <future>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,12 +28,18 @@ struct FileDigest {
   bool operator==(const FileDigest&) const = default;
 };
 
-/// A new file written in pieces, hashed on the way and flushed to disk at the end, so that nothing large is
-/// held twice. The digest is of the bytes meant, not of what the disk made of them.
+/// A new file written in pieces, hashed on the way and flushed to disk at the end. The pieces are gathered in blocks, and
+/// while one block fills, the one before it is hashed and written: a large file takes as long as the slowest of the three.
+/// The digest is of the bytes meant, not of what the disk made of them.
 class SyncedFile {
  public:
-  /// Creates or truncates. Throws ResourceError with path and reason, as all verbs do.
-  explicit SyncedFile(std::filesystem::path path);
+  /// Whether the system's cache is to remember the file. A checkpoint is written often, mostly never read, and as large as
+  /// the memory: passing the cache by is faster and leaves the data there that training reads. File systems that can't do
+  /// that write as always.
+  enum class Cache { kUsed, kPassedBy };
+
+  /// Creates or truncates. Throws ResourceError with path and reason, as all verbs do; write() may do so one block late.
+  explicit SyncedFile(std::filesystem::path path, Cache cache = Cache::kUsed);
   SyncedFile(const SyncedFile&) = delete;
   SyncedFile& operator=(const SyncedFile&) = delete;
   ~SyncedFile();  ///< closes; what was not finished stays on disk, cut off
@@ -40,10 +48,38 @@ class SyncedFile {
   FileDigest finish();  ///< flushes to disk, closes, and checks that the file has all its bytes
 
  private:
+  struct Freed {
+    void operator()(char* block) const;
+  };
+  using Block = std::unique_ptr<char[], Freed>;
+
+  void hand_over();                        ///< the full block, to be hashed and written beside the next
+  void put(std::string_view bytes) const;  ///< into the file
+
   std::filesystem::path path_;
+  Cache cache_;
   int descriptor_;
   uint64_t bytes_ = 0;
   Sha256 digest_;
+  Block filling_, leaving_;
+  size_t filled_ = 0;
+  std::future<void> left_;  ///< ready when `leaving_` is free again
+};
+
+/// A file of which several threads read parts.
+class FileReader {
+ public:
+  /// Throws DataError with path and reason, as read() does.
+  explicit FileReader(std::filesystem::path path);
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+  ~FileReader();
+
+  void read(uint64_t position, std::span<char> into) const;  ///< fills it, or throws
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_;
 };
 
 /// Whether there is something at the path. Nothing is thrown where that can't be told (a name too long, a folder not to be

@@ -89,7 +89,8 @@ class Session {
   TrainOutcome dry_run();
   std::optional<TrainOutcome> finished_already() const;
   TrainOutcome run_locked();
-  std::filesystem::path resume_point(checkpoint::Store& store) const;
+  std::optional<checkpoint::Contents> load_resume_point(const checkpoint::Store& store) const;
+  std::optional<checkpoint::Store::Found> find_resume_point(const checkpoint::Store& store) const;
   void announce(const std::optional<checkpoint::Contents>& from, int64_t attempt) const;
   void show_essentials() const;
   /// Runs `action`; its end for want of memory says what the run needs and what would help.
@@ -200,8 +201,7 @@ TrainOutcome Session::run_locked() {
       run_dir_ / "checkpoints",
       {.keep_last = options.keep_last, .keep_best = options.keep_best, .higher_is_better = tracker.higher_is_better});
   if (leads()) store.recover();
-  const std::string place = group_->gather(leads() ? resume_point(store).string() : std::string()).front();
-  const auto from = place.empty() ? std::nullopt : std::optional(checkpoint::load(place));
+  const auto from = load_resume_point(store);
   if (from) check_same_recipe(*from, recipe_);
   if (folder) folder->begin_attempt(recipe_, flags_.arguments, from ? from->step : 0);
   log::open_file(run_dir_ / (leads() ? "log.txt" : fmt::format("log.rank{}.txt", group_->rank())));
@@ -308,15 +308,25 @@ TrainOutcome Session::run_locked() {
   }
 }
 
-/// Where the run goes on from; "": nowhere, it starts.
-std::filesystem::path Session::resume_point(checkpoint::Store& store) const {
-  if (flags_.resume != "auto" && flags_.resume != "must" && flags_.resume != "never")
-    return checkpoint::find(flags_.resume, "last");
-  if (const auto newest = store.newest_good()) return *newest;
-  if (flags_.resume == "must")
+/// What the run goes on from, if anything: the leader finds it, all load it.
+std::optional<checkpoint::Contents> Session::load_resume_point(const checkpoint::Store& store) const {
+  std::optional<checkpoint::Store::Found> found;
+  if (leads()) found = find_resume_point(store);
+  const std::string folder = group_->gather(found ? found->folder.string() : std::string()).front();
+  if (found) return std::move(found->contents);
+  return folder.empty() ? std::nullopt : std::optional(checkpoint::load(folder));
+}
+
+std::optional<checkpoint::Store::Found> Session::find_resume_point(const checkpoint::Store& store) const {
+  if (flags_.resume != "auto" && flags_.resume != "must" && flags_.resume != "never") {
+    const auto folder = checkpoint::find(flags_.resume, "last");
+    return checkpoint::Store::Found{folder, checkpoint::load(folder)};
+  }
+  auto newest = store.newest_good();
+  if (!newest && flags_.resume == "must")
     throw CheckpointError("there is no checkpoint in '" + run_dir_.string() + "'",
                           "drop --resume must to start afresh");
-  return {};
+  return newest;
 }
 
 void Session::announce(const std::optional<checkpoint::Contents>& from, int64_t attempt) const {

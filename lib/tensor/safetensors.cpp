@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
+#include <atomic>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
+#include <span>
+#include <vector>
 
 #include "core/error.hpp"
 
@@ -79,6 +80,20 @@ void check_bools(const std::filesystem::path& path, const std::string& name, con
                                       path.string(), bad - bytes, static_cast<int>(*bad)));
 }
 
+/// By several threads: one alone waits for the disk, then for its memory, then for the disk.
+void read_together(const FileReader& reader, uint64_t position, std::span<char> into) {
+  constexpr size_t kReaders = 4, kPiece = size_t{4} << 20;
+  std::atomic<size_t> next = 0;
+  const auto read_pieces = [&] {
+    for (size_t at = next.fetch_add(kPiece); at < into.size(); at = next.fetch_add(kPiece))
+      reader.read(position + at, into.subspan(at, std::min(kPiece, into.size() - at)));
+  };
+  std::vector<std::future<void>> others;
+  for (size_t i = 1; i < kReaders && i * kPiece < into.size(); ++i) others.push_back(std::async(read_pieces));
+  read_pieces();
+  for (auto& other : others) other.get();
+}
+
 /// The format's header: metadata first, then the tensors in the order of their data.
 std::string header_text(const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
                         const SafetensorsMetadata& metadata) {
@@ -99,35 +114,30 @@ std::string header_text(const std::vector<std::pair<std::string, torch::Tensor>>
 
 }  // namespace
 
-SafetensorsFile read_safetensors(const std::filesystem::path& path, std::string* sha256) {
+SafetensorsFile read_safetensors(const std::filesystem::path& path, std::string* sha256) try {
   SafetensorsHeader header = read_safetensors_header(path);
   SafetensorsFile file{.tensors = {}, .metadata = std::move(header.metadata)};
-  std::ifstream stream(path, std::ios::binary);
+  const FileReader reader(path);
   std::string start(header.data_start, '\0');
-  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  reader.read(0, start);
   Sha256 digest;
   if (sha256 != nullptr) digest.update(start);
-  std::future<void> hashing;  // of one tensor, while the next one is read
+  std::future<void> hashed;  // one tensor, while the next one is read
   for (const SafetensorsEntry& entry : header.tensors) {
     const torch::Tensor tensor = empty_for(path, entry);
-    stream.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(entry.end - entry.begin));
-    if (!stream) throw CheckpointError(fmt::format("cannot read tensor '{}' of '{}'", entry.name, path.string()));
+    const std::span<char> bytes(static_cast<char*>(tensor.mutable_data_ptr()), entry.end - entry.begin);
+    read_together(reader, header.data_start + entry.begin, bytes);
     if (entry.dtype == "BOOL") check_bools(path, entry.name, tensor);
     file.tensors.emplace(entry.name, tensor);
     if (sha256 == nullptr) continue;
-    if (hashing.valid()) hashing.get();
-    const auto hash = [&digest, tensor] {
-      digest.update({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
-    };
-    try {
-      hashing = std::async(std::launch::async, hash);
-    } catch (const std::system_error&) {  // no thread is to be had
-      hash();
-    }
+    if (hashed.valid()) hashed.get();
+    hashed = std::async([&digest, bytes] { digest.update({bytes.data(), bytes.size()}); });
   }
-  if (hashing.valid()) hashing.get();
+  if (hashed.valid()) hashed.get();
   if (sha256 != nullptr) *sha256 = digest.hex();
   return file;
+} catch (const DataError& unreadable) {
+  throw CheckpointError(unreadable.what());
 }
 
 FileDigest write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
@@ -145,7 +155,7 @@ FileDigest write_safetensors(const std::filesystem::path& path, const NamedTenso
   const std::string header = header_text(ordered, metadata);
   const uint64_t length = header.size();
 
-  SyncedFile file(path);
+  SyncedFile file(path, SyncedFile::Cache::kPassedBy);
   file.write({reinterpret_cast<const char*>(&length), sizeof length});
   file.write(header);
   for (const auto& [name, tensor] : ordered) {

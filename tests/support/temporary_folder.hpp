@@ -12,10 +12,9 @@ namespace sst::testing {
 /// has /dev/shm, so that thousands of flushed writes cost no disk.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
+  TemporaryFolder() : TemporaryFolder(in_memory()) {}
+  explicit TemporaryFolder(const std::filesystem::path& root) {
     static std::atomic<int> count{0};
-    const std::filesystem::path memory = "/dev/shm";
-    const auto root = ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
     path_ = root / ("sst-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
@@ -31,6 +30,11 @@ class TemporaryFolder {
   std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
  private:
+  static std::filesystem::path in_memory() {
+    const std::filesystem::path memory = "/dev/shm";
+    return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+  }
+
   std::filesystem::path path_;
 };
 

@@ -197,6 +197,23 @@ TEST_CASE("what is written is read back bit for bit, with its metadata", "[tenso
   CHECK(digest == digest_of_file(folder / "t.safetensors"));
 }
 
+TEST_CASE("large tensors, written in blocks and read in parts, are the same bits", "[tensor]") {
+  const TemporaryFolder folder;
+  auto generator = at::detail::createCPUGenerator(/*seed=*/1);
+  const NamedTensors tensors = {{"large", torch::randn({2701, 2003}, generator)},  // 21.6 MB
+                                {"one", torch::randn({1}, generator)},
+                                {"other", torch::randn({3000001}, generator).to(torch::kBFloat16)}};
+  const FileDigest digest = write_safetensors(folder / "t.safetensors", tensors);
+  std::string sha256;
+  const SafetensorsFile file = read_safetensors(folder / "t.safetensors", &sha256);
+  CHECK(sha256 == digest.sha256);
+  for (const auto& [name, tensor] : tensors) {
+    CAPTURE(name);
+    CHECK(same_bits(file.tensors.at(name), tensor));
+  }
+  CHECK(digest == digest_of_file(folder / "t.safetensors"));
+}
+
 TEST_CASE("views and transposes are written as they look, not as they lie", "[tensor]") {
   const TemporaryFolder folder;
   const auto base = torch::arange(12, torch::kFloat32).view({3, 4});
