@@ -1,5 +1,7 @@
 #include "nn/token_loss.hpp"
 
+#include <algorithm>
+
 #include "nn/softmax_rows.hpp"
 #include "tensor/autograd.hpp"
 #include "tensor/shape.hpp"
@@ -46,6 +48,11 @@ torch::Tensor block_sums(torch::Tensor& logits, const torch::Tensor& targets, co
   return sums.sum(0, false, torch::kFloat64);
 }
 
+/// Whose logits exist at a time, of products of that type.
+int64_t rows_at_once(const torch::Tensor& weight, torch::ScalarType compute) {
+  return std::max<int64_t>(kLogitBytes / (weight.size(0) * static_cast<int64_t>(torch::elementSize(compute))), 1);
+}
+
 struct Output {
   torch::Tensor sums;       ///< float64 [3]
   torch::Tensor by_hidden;  ///< gradient of scale · loss, [rows, dim]
@@ -66,8 +73,8 @@ Output run(const torch::Tensor& hidden, const torch::Tensor& weight, const torch
   const auto compute = options.compute.value_or(weight.scalar_type());
   const torch::Tensor h = hidden.to(compute), w = weight.to(compute);
   const torch::Tensor b = bias.defined() ? bias.to(compute) : bias;
-  const int64_t rows = h.size(0), row_bytes = w.size(0) * static_cast<int64_t>(w.element_size());
-  const int64_t block = options.block_rows > 0 ? options.block_rows : std::max<int64_t>(kLogitBytes / row_bytes, 1);
+  const int64_t rows = h.size(0);
+  const int64_t block = options.block_rows > 0 ? options.block_rows : rows_at_once(w, compute);
   Output out{.sums = torch::zeros({3}, hidden.options().dtype(torch::kFloat64)),
              .by_hidden = {},
              .by_weight = {},
@@ -134,6 +141,23 @@ TokenLoss token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, c
     gradients.push_back(out.by_bias);
   }
   return with_gradients(out.sums, inputs, gradients, targets, options);
+}
+
+double token_loss_bytes(int64_t rows, const torch::Tensor& weight, std::optional<torch::ScalarType> compute,
+                        torch::DeviceType device) {
+  const auto own = weight.scalar_type(), type = compute.value_or(own);
+  const bool is_cpu = device == torch::kCPU, casts = type != own;
+  const auto bytes = [](int64_t count, torch::ScalarType of) {
+    return static_cast<double>(count) * static_cast<double>(torch::elementSize(of));
+  };
+  const int64_t block = std::min(rows, rows_at_once(weight, type)), scores = block * weight.size(0);
+  // of a GPU: log softmax, and its input where that is narrower; a CPU goes over the rows in place
+  const auto wide = type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const double softmax = is_cpu ? 0 : bytes(scores, wide) * (type == wide ? 1 : 2);
+  // the weight's gradient of one block as the product makes it; to add it to those before, a CPU widens it
+  const double widened = is_cpu && block < rows ? bytes(weight.numel(), own) : 0;
+  const double product = casts ? bytes(weight.numel(), type) + widened : 0;
+  return (casts ? bytes(weight.numel(), type) : 0) + bytes(scores, type) + std::max(softmax, product);
 }
 
 LossSum token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, const torch::Tensor& targets,

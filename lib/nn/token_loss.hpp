@@ -40,6 +40,12 @@ struct TokenLoss : LossSum {
 TokenLoss token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, const torch::Tensor& bias,
                      const torch::Tensor& targets, const TokenLossOptions& options = {});
 
+/// Bytes that token_loss has at its fullest beside its arguments, its gradients and what is small, of `rows` positions
+/// without a bias.
+///   weight   only its shape and type count
+double token_loss_bytes(int64_t rows, const torch::Tensor& weight, std::optional<torch::ScalarType> compute,
+                        torch::DeviceType device);
+
 /// Without a bias.
 LossSum token_loss(const torch::Tensor& hidden, const torch::Tensor& weight, const torch::Tensor& targets,
                    const TokenLossOptions& options = {});

@@ -137,10 +137,13 @@ KeptActivations LanguageModeling::by_blocks() const {
           .fixed = at_full_size(&KeptActivations::fixed)};
 }
 
-/// Of one pass.
+/// Of one pass. A model without memory is meant for a GPU.
 double LanguageModeling::bytes_at_once(int64_t sequences) const {
-  const double logits = static_cast<double>(sequences * recipe_.data.seq_len * config_.vocab_size) * 4;
-  return kept().at_once(sequences, std::min(logits, static_cast<double>(nn::kLogitBytes)));
+  const int64_t rows = sequences * recipe_.data.seq_len;
+  const torch::Tensor weight = model_->output_weight();
+  const double logits = weight.defined() ? nn::token_loss_bytes(rows, weight, compute_, device_.type())
+                                         : static_cast<double>(rows * config_.vocab_size) * 4;
+  return kept().at_once(sequences, logits);
 }
 
 double LanguageModeling::step_bytes(double gradients) const { return step_bytes(gradients, micro_batch()); }

@@ -69,10 +69,13 @@ double Translation::bytes_at_once() const {
   int64_t words = 0;
   for (const int64_t pair : pairs) words += lengths[static_cast<size_t>(pair)].target + 1;
   const auto [begin, end] = group().share_of(std::ssize(pairs));
-  const double scores = 4.0 * static_cast<double>(words * vocabulary_.target_size) * static_cast<double>(end - begin) /
-                        static_cast<double>(pairs.size());
+  const int64_t rows = words * (end - begin) / std::ssize(pairs);
   const bool in_parts = recipe_.model.geometry == "euclidean";  // products are scores as they come
-  at_once_ = kept.at_once(end - begin, in_parts ? std::min<double>(scores, nn::kLogitBytes) : scores);
+  const torch::Tensor table = torch::empty({vocabulary_.target_size, recipe_.model.hidden_size},
+                                           torch::TensorOptions(type_).device(torch::kMeta));
+  const double scores = in_parts ? nn::token_loss_bytes(rows, table, compute_, device_.type())
+                                 : 4.0 * static_cast<double>(rows * vocabulary_.target_size);
+  at_once_ = kept.at_once(end - begin, scores);
   return *at_once_;
 }
 

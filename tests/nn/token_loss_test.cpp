@@ -5,6 +5,7 @@
 #include <torch/utils.h>
 
 #include "nn/softmax_rows.hpp"
+#include "tensor/memory_meter.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/draws.hpp"
 #include "tests/support/mt_vectors.hpp"
@@ -149,6 +150,19 @@ TEST_CASE("the smoothed loss, the plain one and accuracy are the published ones"
   };
   check(entry.at("epsilon").get<double>(), "kl", "grad_logits_kl");
   check(0, "nll", "grad_logits_nll");
+}
+
+TEST_CASE("what the token loss takes meanwhile is what is reckoned with", "[nn]") {
+  const auto type = GENERATE(torch::kFloat32, torch::kBFloat16);
+  const int64_t rows = GENERATE(20, 2000);        // one block, and several
+  constexpr int64_t kWords = 60000, kWidth = 64;  // logits of all 2,000 rows are 240 or 480 MB
+  const torch::Tensor hidden = torch::zeros({rows, kWidth}).requires_grad_();
+  const torch::Tensor weight = torch::zeros({kWords, kWidth}).requires_grad_();
+  const torch::Tensor targets = torch::zeros({rows}, torch::kInt64);
+  const tensor::TensorMemoryMeter meter;
+  const auto loss = token_loss(hidden, weight, targets, {.compute = type});
+  const auto meanwhile = static_cast<double>(meter.peak_bytes() - meter.live_bytes());
+  CHECK(token_loss_bytes(rows, weight, type, torch::kCPU) == Approx(meanwhile).epsilon(0.02));
 }
 
 }  // namespace sst::nn
