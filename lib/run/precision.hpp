@@ -27,6 +27,8 @@ struct Precision {
           "average; default: false, to the nearest");
   }
 
+  /// For people.
+  std::string words() const { return compute == params ? params : compute + " products of " + params + " weights"; }
   torch::ScalarType dtype() const { return type_of(params); }
   /// Nothing where it is that of the weights anyway.
   std::optional<torch::ScalarType> compute_type() const {

@@ -354,7 +354,7 @@ void Session::show_essentials() const {
                    100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.total)));
   line("memory", human_bytes(estimated_->total()) + " of tensors, estimated");
   line("device",
-       fmt::format("{}, {}, {}{} threads", assembly_.device.str(), assembly_.precision.params,
+       fmt::format("{}, {}, {}{} threads", assembly_.device.str(), assembly_.precision.words(),
                    group_->is_alone() ? "" : fmt::format("{} processes of ", group_->size()), at::get_num_threads()));
 }
 

@@ -24,9 +24,6 @@ namespace {
 /// Raw text up to this size is prepared by `train` itself; more deserves its own step, with its own progress.
 constexpr int64_t kSmallCorpusBytes = int64_t{512} << 20;
 
-/// Of each sequence that is measured: enough for what they keep to be much more than what an allocation rounds up.
-constexpr int64_t kMeasuredTokens = 64;
-
 double gradient_bytes(const torch::nn::Module& model) {
   double bytes = 0;
   for (const auto& [name, tensor] : nn::trainable_tensors(model)) bytes += static_cast<double>(tensor.nbytes());
@@ -88,8 +85,17 @@ void LanguageModeling::keep_micro_batch(int64_t samples) {
 }
 
 const KeptActivations& LanguageModeling::kept() const {
-  if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(kMeasuredTokens, /*as_it_trains=*/true);
+  if (!kept_) kept_ = device_.is_meta() ? by_blocks() : measured(measured_tokens(), /*as_it_trains=*/true);
   return *kept_;
+}
+
+/// Of each sequence that is measured: enough for what they keep to be much more than what an allocation rounds up. On a GPU
+/// no more than lets two sequences stay below 1 MiB a tensor, for LibTorch puts a larger one into a block of up to 1 MiB more.
+int64_t LanguageModeling::measured_tokens() const {
+  constexpr int64_t kMost = 64;
+  if (device_.is_cpu()) return kMost;
+  const int64_t widest = std::max(config_.hidden_size, config_.ffn_size) * static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>((int64_t{1} << 20) / (2 * widest), 1, kMost);
 }
 
 /// With short sequences: all but attention with dropout is linear in their length.
