@@ -9,6 +9,14 @@
 namespace sst::nn {
 namespace {
 
+/// Bytes of logits that are alive at a time: large products, and a share of what the weight's gradient takes.
+constexpr int64_t kLogitBytes = int64_t{112} << 20;
+
+/// Of softmax and sums, where products have that type.
+torch::ScalarType softmax_type(torch::ScalarType products) {
+  return products == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
 /// loss, nll and correct, float64 [3].
 torch::Tensor sums_tensor(const SoftmaxSums& sums) {
   return torch::tensor({sums.loss, sums.nll, sums.correct}, torch::kFloat64);
@@ -24,7 +32,7 @@ torch::Tensor block_sums(torch::Tensor& logits, const torch::Tensor& targets, co
                                       : softmax_sums(logits, targets, softmax));
   }
   const torch::Tensor valid = targets >= 0, safe = targets.clamp_min(0).unsqueeze(1);
-  const auto wide = logits.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const auto wide = softmax_type(logits.scalar_type());
   const SmoothTarget target(logits.size(1), options.label_smoothing, options.padding >= 0);
   const bool excludes = options.padding >= 0 && target.other > 0;
   const torch::Tensor log_p = torch::log_softmax(logits, 1, wide);
@@ -152,7 +160,7 @@ double token_loss_bytes(int64_t rows, const torch::Tensor& weight, std::optional
   };
   const int64_t block = std::min(rows, rows_at_once(weight, type)), scores = block * weight.size(0);
   // of a GPU: log softmax, and its input where that is narrower; a CPU goes over the rows in place
-  const auto wide = type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const auto wide = softmax_type(type);
   const double softmax = is_cpu ? 0 : bytes(scores, wide) * (type == wide ? 1 : 2);
   // the weight's gradient of one block as the product makes it; to add it to those before, a CPU widens it
   const double widened = is_cpu && block < rows ? bytes(weight.numel(), own) : 0;

@@ -8,9 +8,6 @@
 
 namespace sst::nn {
 
-/// Bytes of logits that are alive at a time: large products, and a share of what the weight's gradient takes.
-constexpr int64_t kLogitBytes = int64_t{112} << 20;
-
 struct TokenLossOptions {
   std::optional<torch::ScalarType> compute = {};  ///< type of the products; not given: that of the weight
   /// What the sum will be multiplied by before backward (1 / count), folded into the gradients; another factor costs one

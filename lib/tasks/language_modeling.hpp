@@ -73,8 +73,8 @@ class LanguageModeling final : public Task {
   int64_t micro_batch() const;  ///< sequences that this process computes at a time
   int64_t together() const { return micro_batch() * group().size(); }
   const KeptActivations& kept() const;
-  /// With sequences of so many tokens. `as_it_trains` false: in the place of another device.
   int64_t measured_tokens() const;
+  /// With sequences of so many tokens. `as_it_trains` false: in the place of another device.
   KeptActivations measured(int64_t tokens, bool as_it_trains) const;
   KeptActivations by_blocks() const;
   double bytes_at_once(int64_t sequences) const;

@@ -11,10 +11,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
+#include "core/file.hpp"
 #include "core/memory.hpp"
 #include "tests/bench/assemble.hpp"
 #include "tests/bench/settings.hpp"
@@ -133,55 +135,46 @@ void write(benchmark::State& state) {
   report_bytes(state);
 }
 
-void load_verified(benchmark::State& state) {
+/// Each time from the disk, as far as the system lets that be.
+template <class Reading>
+void from_disk(benchmark::State& state, const Reading& reading) {
   if (saved_bytes == 0) return state.SkipWithError("run it with checkpoint/save");
   for (auto _ : state) {
     state.PauseTiming();
     forget_what_was_read();
     state.ResumeTiming();
-    benchmark::DoNotOptimize(checkpoint::load(folder()));
+    reading();
   }
   report_bytes(state);
+}
+
+void load_verified(benchmark::State& state) {
+  from_disk(state, [] { benchmark::DoNotOptimize(checkpoint::load(folder())); });
 }
 
 /// Every file of the checkpoint, through one block: what the disk gives.
 void read(benchmark::State& state) {
-  if (saved_bytes == 0) return state.SkipWithError("run it with checkpoint/save");
   std::vector<char> block(kBlockBytes);
-  for (auto _ : state) {
-    state.PauseTiming();
-    forget_what_was_read();
-    state.ResumeTiming();
+  from_disk(state, [&] {
     for (const auto& file : fs::directory_iterator(folder())) {
-      const int descriptor = ::open(file.path().c_str(), O_RDONLY);
-      while (::read(descriptor, block.data(), block.size()) > 0) continue;
-      ::close(descriptor);
+      const FileReader reader(file.path());
+      const size_t size = file.file_size();
+      for (size_t at = 0; at < size; at += kBlockBytes)
+        reader.read(at, std::span(block).first(std::min(kBlockBytes, size - at)));
     }
-  }
-  report_bytes(state);
+  });
 }
 
 /// The same into new memory, which is given back: what a program that checks nothing and keeps everything has to do.
 void read_into_memory(benchmark::State& state) {
-  if (saved_bytes == 0) return state.SkipWithError("run it with checkpoint/save");
-  for (auto _ : state) {
-    state.PauseTiming();
-    forget_what_was_read();
-    state.ResumeTiming();
+  from_disk(state, [] {
     std::vector<torch::Tensor> read;
     for (const auto& file : fs::directory_iterator(folder())) {
-      read.push_back(torch::empty({static_cast<int64_t>(file.file_size())}, torch::kUInt8));
-      auto* const bytes = read.back().mutable_data_ptr<uint8_t>();
-      const int descriptor = ::open(file.path().c_str(), O_RDONLY);
-      for (size_t at = 0; at < file.file_size();) {
-        const auto got = ::read(descriptor, bytes + at, std::min<size_t>(kBlockBytes, file.file_size() - at));
-        if (got <= 0) return state.SkipWithError("a file ends too early");
-        at += static_cast<size_t>(got);
-      }
-      ::close(descriptor);
+      read.push_back(torch::empty({static_cast<int64_t>(file.file_size())}, torch::kInt8));
+      auto* const bytes = static_cast<char*>(read.back().mutable_data_ptr());
+      FileReader(file.path()).read(0, {bytes, read.back().nbytes()});
     }
-  }
-  report_bytes(state);
+  });
 }
 
 void few(benchmark::internal::Benchmark* benchmark) {
